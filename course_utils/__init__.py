@@ -1,0 +1,47 @@
+"""Transfer learning across image domains, in a package that can be read in an afternoon.
+
+    run = cu.fit(cu.DANN(), cu.pair("mnist-5k -> mnist-m-5k"), seed=0)
+    run.exam()
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from course_utils import losses, nets
+from course_utils.adapters import DAN, DANN, AdaBN, Adapter, DeepCORAL, SourceOnly, TargetOnly
+from course_utils.data import Augment, Domain, DomainPair, domain, pair
+from course_utils.training import fit, resume
+
+_LAZY = ("compare", "evaluation", "lab", "plots")
+"""Modules that import pandas, matplotlib or scikit-learn: loaded when first used, so that the import stays light."""
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return importlib.import_module(f"course_utils.{name}")
+    if name == "runs":
+        return importlib.import_module("course_utils.compare").runs
+    raise AttributeError(f"course_utils has no {name!r}.")
+
+
+__all__ = [
+    "DAN",
+    "DANN",
+    "AdaBN",
+    "Adapter",
+    "Augment",
+    "DeepCORAL",
+    "Domain",
+    "DomainPair",
+    "SourceOnly",
+    "TargetOnly",
+    "domain",
+    "fit",
+    "losses",
+    "nets",
+    "pair",
+    "resume",
+    "runs",
+    *_LAZY,
+]

@@ -1,0 +1,11 @@
+"""One strategy, one class; one family, one file."""
+
+from course_utils.adapters.adversarial import DANN
+from course_utils.adapters.base import Adapter, Batch, View
+from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
+from course_utils.adapters.moments import DAN, DeepCORAL
+from course_utils.adapters.schedules import Constant, Ganin
+
+ADAPTERS = (SourceOnly, AdaBN, DAN, DeepCORAL, DANN, TargetOnly)
+
+__all__ = ["ADAPTERS", "Adapter", "Batch", "Constant", "Ganin", "View", *(a.__name__ for a in ADAPTERS)]

@@ -1,0 +1,169 @@
+"""What a strategy is: a class whose `loss` reads like the paper's equation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from course_utils.errors import nearest
+from course_utils.tasks import Labels
+
+Terms = dict[str, Float[Tensor, ""]]
+
+
+@dataclass
+class View:
+    """One domain's half of a batch.
+
+    images: `(n, C, H, W)` in [0, 1], augmented, or `(n, D)` features.  ids: `(n,)`.
+    labels: `(n,)`, or None on an unlabelled target.  features `(n, d)` and logits `(n, k)`: filled by the forward pass.
+    """
+
+    images: Float[Tensor, "n *shape"]
+    ids: Int[Tensor, " n"]
+    labels: Int[Tensor, " n"] | None
+    features: Float[Tensor, "n d"] | None = None
+    logits: Float[Tensor, "n k"] | None = None
+
+
+@dataclass
+class Batch:
+    """The two views of one step, and the forward pass that fills them under the run's batch-norm policy."""
+
+    source: View | None
+    target: View | None
+    policy: Callable[[list[Tensor]], list]
+
+    def forward(self) -> tuple[View | None, View | None]:
+        """Features and logits of both views, computed anew at each call: a game's second move needs fresh ones."""
+        views = [view for view in (self.source, self.target) if view is not None]
+        for view, output in zip(views, self.policy([view.images for view in views]), strict=True):
+            view.features, view.logits = output
+        return self.source, self.target
+
+
+class Adapter(nn.Module):
+    """One adaptation strategy.
+
+    A subclass is a dataclass of its settings. It may override:
+        build(net)                      make critics and memories as attributes, so that they are moved and saved
+        loss(source, target, progress)  the named terms whose sum is minimised
+        steps(batch, progress)          only for games that alternate: yields (terms, names of players)
+        groups()                        its own parameter groups, with `rate` relative to the run's
+        players(net)                    parameter groups by player, one optimiser each
+
+    sides: the domains that training looks at.
+    target_statistics: whether batch norm is re-estimated on unlabelled target images before the target is scored.
+    unseals: why the target's labels are opened; only the oracle may say something here.
+
+    A method that the loop would never call is refused when the class is written.
+    """
+
+    HOOKS: ClassVar = ("build", "loss", "steps", "groups", "players")
+    sides: ClassVar = ("source", "target")
+    target_statistics: ClassVar = True
+    unseals: ClassVar[str | None] = None
+
+    def __init_subclass__(cls) -> None:
+        if Adapter not in cls.__bases__:
+            raise TypeError(f"{cls.__name__} inherits from another strategy. Share a function in losses.py instead.")
+        for name, member in vars(cls).items():
+            if callable(member) and not name.startswith("_") and name not in cls.HOOKS:
+                raise TypeError(
+                    f"{cls.__name__}.{name} is never called by the loop.{nearest(name, cls.HOOKS)} "
+                    "Give a helper of your own a leading underscore."
+                )
+
+    def __new__(cls, *args: object, **options: object) -> Self:
+        known = [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
+        for name in set(options) - set(known):
+            raise TypeError(f"{cls.__name__} has no option {name!r}.{nearest(name, known)}")
+        self = super().__new__(cls)
+        # Here and not in __init__, which the dataclass writes: a Module must exist before its attributes do.
+        nn.Module.__init__(self)
+        self.task = Labels()
+        return self
+
+    def build(self, net: nn.Module) -> None:
+        """Makes what the strategy trains beside the net."""
+
+    def loss(self, source: View, target: View, progress: float) -> Terms:
+        raise NotImplementedError(f"{type(self).__name__} needs a loss(source, target, progress).")
+
+    def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
+        """The objectives of one batch, in turn, each with the players that move. One objective unless overridden."""
+        yield self.loss(*batch.forward(), progress), ("all",)
+
+    def groups(self) -> list[dict]:
+        """Parameter groups of what `build` made; `rate` multiplies the run's learning rate."""
+        own = list(self.parameters())
+        return [{"params": own, "rate": 1.0}] if own else []
+
+    def players(self, net: nn.Module) -> dict[str, list[dict]]:
+        """Who is optimised: by default the net and the strategy's own modules, by one optimiser."""
+        return {"all": net.groups() + self.groups()}
+
+    def __add__(self, other: Adapter) -> Adapter:
+        return Sum(self, other)
+
+
+@dataclass(eq=False)
+class Sum(Adapter):
+    """`A() + B()`: the sum of both strategies' named terms. The task term, which both have, counts once.
+
+    Where one overrides `steps`, the other's terms join its first objective. Two games, or two terms of one name,
+    are refused.
+    """
+
+    first: Adapter
+    second: Adapter
+
+    def __post_init__(self) -> None:
+        games = [a for a in (self.first, self.second) if type(a).steps is not Adapter.steps]
+        if len(games) == 2:
+            first, second = (type(a).__name__ for a in games)
+            raise TypeError(f"{first} and {second} both alternate their own steps: they cannot be summed.")
+        if games == [self.second]:
+            self.first, self.second = self.second, self.first
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        return tuple(s for s in ("source", "target") if s in self.first.sides + self.second.sides)
+
+    @property
+    def target_statistics(self) -> bool:
+        return self.first.target_statistics or self.second.target_statistics
+
+    @property
+    def unseals(self) -> str | None:
+        return self.first.unseals or self.second.unseals
+
+    def build(self, net: nn.Module) -> None:
+        for part in (self.first, self.second):
+            part.task = self.task
+            part.build(net)
+
+    def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
+        moves = self.first.steps(batch, progress)
+        terms, players = next(moves)
+        extra = self.second.loss(batch.source, batch.target, progress)
+        extra.pop("task", None)
+        if twice := set(terms) & set(extra):
+            raise TypeError(f"Both strategies call a term {sorted(twice)[0]!r}: their curves could not be told apart.")
+        yield terms | extra, players
+        yield from moves
+
+    def groups(self) -> list[dict]:
+        return self.first.groups() + self.second.groups()
+
+    def players(self, net: nn.Module) -> dict[str, list[dict]]:
+        players = self.first.players(net)
+        next(iter(players.values())).extend(self.second.groups())
+        return players
+
+

@@ -1,0 +1,59 @@
+"""Endless, seeded batches. A batch is a function of (seed, step), so resuming needs no iterator state."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from course_utils.data.pair import Part
+
+
+class Batches:
+    """Endless batches of one part: every image once a cycle, in an order drawn from the seed.
+
+    Two domains of different sizes are balanced by taking equally large batches from each: the smaller one
+    simply cycles more often. Raises ValueError when a batch is larger than the part.
+    """
+
+    def __init__(self, part: Part, size: int, seed: int) -> None:
+        if not 1 <= size <= len(part):
+            raise ValueError(
+                f"A batch of {size} cannot be drawn from {len(part)} images ({part.domain.name!r}, {part.split}). "
+                f"Choose batch_size between 1 and {len(part)}."
+            )
+        self.part, self.size, self.seed = part, size, seed
+        self._cycles: dict[int, np.ndarray] = {}
+
+    def positions(self, step: int) -> np.ndarray:
+        """`(size,)` positions in the part for this step; a batch may span the border of two cycles."""
+        first = step * self.size
+        places = np.arange(first, first + self.size)
+        cycle, offset = places // len(self.part), places % len(self.part)
+        needed = np.unique(cycle)
+        self._cycles = {int(c): self._cycles.get(int(c), self._order(int(c))) for c in needed}
+        return np.concatenate([self._cycles[int(c)][offset[cycle == c]] for c in needed])
+
+    def _order(self, cycle: int) -> np.ndarray:
+        return np.random.default_rng((self.seed, cycle)).permutation(len(self.part))
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """A tensor of the array's values; read-only memory maps are copied, since torch cannot protect them."""
+    return torch.from_numpy(np.array(array, copy=True, order="C"))
+
+
+def generator(seed: int, step: int, side: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """The random numbers of one step and one side, the same after a resume as without one."""
+    words = np.random.SeedSequence((seed, step, side)).generate_state(2, np.uint64)
+    return torch.Generator(device).manual_seed(int(words[0] >> 1))
+
+
+def steps_per_epoch(lengths: list[int], size: int) -> int:
+    """Enough steps for every image of the larger part to be seen about once."""
+    return -(-max(lengths) // size)
+
+
+def label_tensor(labels: np.ndarray) -> Int[Tensor, " n"]:
+    return torch.from_numpy(np.array(labels, np.int64))

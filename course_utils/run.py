@@ -1,0 +1,185 @@
+"""What a fit leaves behind: its history, its features per epoch, and an exam that cannot flatter."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_utils.adapters.base import Adapter
+from course_utils.data.augment import Augment
+from course_utils.data.pair import DomainPair
+from course_utils.evaluation.validators import Validator
+from course_utils.nets import Net
+from course_utils.tasks import Labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run was made, beside its adapter, pair and seed."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    batchnorm: str
+    augment: Augment | None
+    validator: Validator
+    patience: int | None
+    mixed_precision: bool
+    snapshots: bool
+    device: str
+    task: Labels
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Features of the same test images after every epoch: what the maps and the widget play.
+
+    source `(epochs, n, d)`, target `(epochs, m, d)`; labels and ids `(n,)` and `(m,)`;
+    source_logits, target_logits `(epochs, n | m, k)`. Domain-test labels: open to evaluation only.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    source_logits: np.ndarray
+    target_logits: np.ndarray
+    source_labels: np.ndarray
+    target_labels: np.ndarray
+    source_ids: np.ndarray
+    target_ids: np.ndarray
+
+
+@dataclass(eq=False)
+class Run:
+    """Made by `fit`. Everything that can be derived is derived when it is asked for."""
+
+    adapter: Adapter
+    pair: DomainPair
+    seed: int
+    settings: Settings
+    net: Net
+    optimisers: dict[str, torch.optim.Optimizer]
+    checkpoint: Path | None = None
+    epoch: int = 0
+    rows: list[dict[str, float]] = field(default_factory=list)
+    evaluations: list[dict[str, np.ndarray]] = field(default_factory=list)
+    selected_weights: dict[str, Tensor] | None = None
+    stopped: str | None = None
+
+    # -- what people read ----------------------------------------------------------------------------------------
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch: loss terms by name, source_accuracy, validator scores, probe distances. No target label."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows).rename_axis("row")
+
+    @property
+    def selected_epoch(self) -> int:
+        """The epoch (from 1) with the best score of the run's validator; the first one on a tie."""
+        return self.epoch_where_best([row[self.settings.validator.name] for row in self.rows])
+
+    @staticmethod
+    def epoch_where_best(scores: list[float]) -> int:
+        return int(np.argmax(scores)) + 1
+
+    def exam(self, oracle: Run | None = None) -> pd.DataFrame:
+        """Accuracy on both test parts, by three rules of choosing the epoch.
+
+        last: the end of training.  selected: the best epoch by the validator, which saw no target label.
+        peeked: the best epoch by the target's test labels, printed to be disbelieved.
+        oracle: the last epoch of a run that was trained on target labels, when one is given.
+        """
+        import pandas as pd
+
+        accuracies = self.target_accuracies()
+        evaluated = len(accuracies)
+        epochs = {"last": evaluated}
+        if len(self.rows) == evaluated:
+            epochs |= {"selected": self.selected_epoch, "peeked": self.epoch_where_best(accuracies)}
+        source = self._accuracies("source")
+        rows = {
+            name: {"epoch": self.rows[e - 1]["epoch"], "source": source[e - 1], "target": accuracies[e - 1]}
+            for name, e in epochs.items()
+        }
+        if oracle is not None:
+            rows["oracle"] = oracle.exam().loc["last"].to_dict()
+        table = pd.DataFrame.from_dict(rows, orient="index").astype({"epoch": int})
+        table.attrs["labels"] = self.pair.unsealed or "no target label was read in training or selection"
+        return table
+
+    def target_accuracies(self) -> list[float]:
+        """Target test accuracy after each evaluated epoch."""
+        return self._accuracies("target")
+
+    def _accuracies(self, side: str) -> list[float]:
+        labels = torch.from_numpy(getattr(self.pair, side).test.labels)
+        logits = [torch.from_numpy(e[f"{side}_logits"]) for e in self.evaluations]
+        return [self.settings.task.score(z, labels) for z in logits]
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """At most 500 fixed test images a domain, after each evaluated epoch."""
+        places = {
+            side: np.searchsorted(getattr(self.pair, side).test.indices, probe.indices)
+            for side, probe in zip(("source", "target"), self.pair.probe(), strict=True)
+        }
+        arrays = {
+            name: np.stack([e[f"{side}_{kind}"][places[side]] for e in self.evaluations])
+            for side in places
+            for kind, name in (("features", side), ("logits", f"{side}_logits"))
+        }
+        source, target = self.pair.probe()
+        return Snapshots(
+            **arrays,
+            source_labels=source.labels,
+            target_labels=target.labels,
+            source_ids=source.ids,
+            target_ids=target.ids,
+        )
+
+    def __repr__(self) -> str:
+        state = f", stopped: {self.stopped}" if self.stopped else ""
+        return f"Run({self.adapter!r} on {self.pair.name!r}, seed {self.seed}, epoch {self.epoch} of {self.settings.epochs}{state})"
+
+    # -- what a checkpoint holds ---------------------------------------------------------------------------------
+
+    def state(self) -> dict:
+        """Everything that training changes, copied. Only tensors, numbers and names: opens with weights_only."""
+        return copy.deepcopy(
+            {
+                "settings": f"{self.adapter!r} {self.pair.name} {self.seed} {self.settings}",
+                "epoch": self.epoch,
+                "net": self.net.state_dict(),
+                "adapter": self.adapter.state_dict(),
+                "optimisers": {name: o.state_dict() for name, o in self.optimisers.items()},
+                "rows": self.rows,
+                "evaluations": [{k: torch.from_numpy(v) for k, v in e.items()} for e in self.evaluations],
+                "selected_weights": self.selected_weights,
+            }
+        )
+
+    def restore(self, state: dict) -> None:
+        """Puts a state back. Raises ValueError when it belongs to another run."""
+        if state["settings"] != self.state()["settings"]:
+            raise ValueError(
+                f"The checkpoint belongs to another run.\n  checkpoint: {state['settings']}\n"
+                f"  this run:   {self.state()['settings']}\nName another file, or remove this one."
+            )
+        self.epoch, self.rows = state["epoch"], copy.deepcopy(state["rows"])
+        self.evaluations = [{k: v.numpy() for k, v in e.items()} for e in state["evaluations"]]
+        self.selected_weights = state["selected_weights"]
+        self.net.load_state_dict(state["net"])
+        self.adapter.load_state_dict(state["adapter"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(copy.deepcopy(state["optimisers"][name]))

@@ -1,0 +1,276 @@
+"""The only training loop in the project. It knows views, terms and players, and no strategy by name."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from course_utils.adapters.base import Adapter, Batch, Terms, View
+from course_utils.data.augment import Augment
+from course_utils.data.batches import Batches, generator, steps_per_epoch
+from course_utils.data.pair import DomainPair, Part
+from course_utils.errors import refuse_misspelt
+from course_utils.evaluation import distances
+from course_utils.evaluation.validators import VALIDATORS, InformationMaximisation, Scored, Validator
+from course_utils.nets import Net, Output, batchnorm_policy, default_net, statistics_of
+from course_utils.progress import progress_bar
+from course_utils.run import Run, Settings
+from course_utils.tasks import Labels
+
+LIGHT = Augment(rotation=10, scale=0.1, translation=0.07)
+EVALUATION_BATCH = 512
+
+
+class NotFiniteError(ArithmeticError):
+    """Raised when a named loss term is NaN or infinite."""
+
+
+@refuse_misspelt
+def fit(
+    adapter: Adapter,
+    pair: DomainPair,
+    *,
+    net: Net | None = None,
+    epochs: int = 12,
+    seed: int = 0,
+    batch_size: int = 64,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 1e-2,
+    batchnorm: str = "separate",
+    augment: Augment | None = LIGHT,
+    validator: Validator | None = None,
+    patience: int | None = None,
+    task: Labels | None = None,
+    mixed_precision: bool | None = None,
+    snapshots: bool = True,
+    checkpoint: str | Path | None = None,
+    device: str | None = None,
+) -> Run:
+    """Trains a net on a pair by one strategy.
+
+    net: copied, so that the same one can begin several runs; by default a small net for the images' shape.
+    epochs: passes over the larger domain; each step takes `batch_size` images of each side that the adapter sees.
+    learning_rate: the peak of AdamW's one-cycle schedule.
+    batchnorm: joint, separate, source or frozen (nets.BATCHNORM_POLICIES).
+    validator: scores every epoch without a target label; the best epoch's weights are kept.
+    patience: stop after this many epochs without a better score; None trains to the end.
+    mixed_precision: the net's forward pass in bfloat16; by default where the processor computes in it.
+    snapshots: evaluate after every epoch; without, only after the last.
+    checkpoint: a file that is written after every epoch and continued from when it exists.
+
+    Ctrl-C returns the Run so far; `resume(run)` goes on from its last whole epoch, bit for bit.
+    Raises NotFiniteError naming the term, ValueError for a batch larger than a set or an unknown policy.
+    """
+    if adapter.unseals:
+        pair = pair.unseal(adapter.unseals)
+    settings = Settings(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        batchnorm=batchnorm,
+        augment=augment if pair.source.domain.images.ndim == 4 else None,
+        validator=validator or InformationMaximisation(),
+        patience=patience,
+        mixed_precision=_has_bfloat16(device) if mixed_precision is None else mixed_precision,
+        snapshots=snapshots,
+        device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
+        task=task or Labels(),
+    )
+    batchnorm_policy(batchnorm)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = copy.deepcopy(net) if net is not None else default_net(pair.source.domain.images.shape[1:], pair.classes)
+        adapter = copy.deepcopy(adapter)
+        adapter.task = settings.task
+        adapter.build(net)
+    net.to(settings.device, memory_format=torch.channels_last)
+    adapter.to(settings.device)
+    optimisers = {
+        player: torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
+        for player, groups in adapter.players(net).items()
+    }
+    run = Run(adapter, pair, seed, settings, net, optimisers, Path(checkpoint) if checkpoint else None)
+    if run.checkpoint and run.checkpoint.exists():
+        run.restore(torch.load(run.checkpoint, weights_only=True))
+    return resume(run)
+
+
+def resume(run: Run) -> Run:
+    """Trains from the run's last whole epoch to its end: the same weights as without the break."""
+    settings = run.settings
+    sides = {side: getattr(run.pair, side).train for side in run.adapter.sides}
+    batches = {side: Batches(part, settings.batch_size, seed=2 * run.seed + (side == "target")) for side, part in sides.items()}
+    lengths = [len(run.pair.source.train), len(run.pair.target.train)]
+    per_epoch = steps_per_epoch(lengths, settings.batch_size)
+    bar = progress_bar(settings.epochs, f"{type(run.adapter).__name__} on {run.pair.name}")
+    run.stopped, whole = None, run.state()
+    try:
+        with torch.random.fork_rng():
+            while run.epoch < settings.epochs and not run.stopped:
+                row = _epoch(run, batches, per_epoch)
+                run.epoch += 1
+                if settings.snapshots or run.epoch == settings.epochs:
+                    row |= _evaluate(run)
+                run.rows.append({"epoch": run.epoch} | row)
+                _select(run)
+                whole = run.state()
+                if run.checkpoint:
+                    _write(whole, run.checkpoint)
+                bar.update(run.epoch, f"epoch {run.epoch} of {settings.epochs}")
+    except KeyboardInterrupt:
+        run.restore(whole)
+        run.stopped = f"interrupted in epoch {run.epoch + 1}"
+    bar.close(run.stopped or f"{run.epoch} epochs")
+    return run
+
+
+def _epoch(run: Run, batches: dict[str, Batches], per_epoch: int) -> dict[str, float]:
+    """One pass: the mean of every named term."""
+    run.net.train()
+    run.adapter.train()
+    total, sums = run.settings.epochs * per_epoch, {}
+    for step in range(run.epoch * per_epoch, (run.epoch + 1) * per_epoch):
+        progress = step / max(total - 1, 1)
+        torch.manual_seed(generator(run.seed, step, 2).initial_seed())
+        batch = _batch(run, batches, step)
+        for terms, players in run.adapter.steps(batch, progress):
+            movers = [run.optimisers[player] for player in players]
+            for optimiser in movers:
+                optimiser.zero_grad(set_to_none=True)
+            _objective(terms, run, step).backward()
+            for optimiser in movers:
+                for group in optimiser.param_groups:
+                    group["lr"] = run.settings.learning_rate * group["rate"] * one_cycle(progress)
+                optimiser.step()
+            for name, term in terms.items():
+                sums[name] = sums.get(name, 0.0) + term.item()
+    return {name: value / per_epoch for name, value in sums.items()}
+
+
+def _batch(run: Run, batches: dict[str, Batches], step: int) -> Batch:
+    views = {side: _view(run, batches[side], step, side == "target") for side in batches}
+    policy = batchnorm_policy(run.settings.batchnorm)
+
+    def forward(images: list[Tensor]) -> list[Output]:
+        with torch.autocast(run.settings.device, torch.bfloat16, enabled=run.settings.mixed_precision):
+            outputs = policy(run.net, images)
+        # Strategies compute in float32: a covariance in bfloat16 costs up to 20 points.
+        return [Output(output.features.float(), output.logits.float()) for output in outputs]
+
+    return Batch(views.get("source"), views.get("target"), forward)
+
+
+def _view(run: Run, batches: Batches, step: int, is_target: bool) -> View:
+    part, positions = batches.part, batches.positions(step)
+    rows, device = part.indices[positions], run.settings.device
+    images = torch.from_numpy(part.domain.images[rows]).to(device)
+    if run.settings.augment is not None:
+        images = run.settings.augment(images, generator(run.seed, step, int(is_target), device))
+    labels = None if part.sealed else torch.from_numpy(part.domain.labels[rows]).to(device)
+    return View(_ready(images), torch.from_numpy(part.domain.ids[rows]), labels)
+
+
+def _ready(images: Tensor) -> Float[Tensor, "n *shape"]:
+    if images.ndim == 2:
+        return images
+    images = images if images.is_floating_point() else images.float() / 255
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def _objective(terms: Terms, run: Run, step: int) -> Float[Tensor, ""]:
+    objective = sum(terms.values())
+    if not math.isfinite(objective.item()):
+        bad = [name for name, term in terms.items() if not math.isfinite(term.item())]
+        raise NotFiniteError(
+            f"The term {', '.join(map(repr, bad)) or 'sum'} of {type(run.adapter).__name__} is "
+            f"{objective.item()} at step {step} (epoch {run.epoch + 1}, seed {run.seed}) on {run.pair.name!r}. "
+            "Lower its weight or the learning rate, or look at the images of that batch."
+        )
+    return objective
+
+
+def one_cycle(progress: float, warm_up: float = 0.3) -> float:
+    """The learning rate's share of its peak: cosine up from 1/25 for the first 30 %, cosine down to 0. Smith 2018."""
+    if progress < warm_up:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warm_up)) / 2
+    return (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
+
+
+# -- after an epoch --------------------------------------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def predict(run: Run, part: Part) -> Output:
+    """Features `(n, d)` and logits `(n, k)` of a part, in evaluation mode with the net's present statistics."""
+    run.net.eval()
+    outputs = []
+    for images in _image_batches(part, run.settings.device):
+        with torch.autocast(run.settings.device, torch.bfloat16, enabled=run.settings.mixed_precision):
+            outputs.append(run.net(images))
+    return Output(*(torch.cat(tensors).float().cpu() for tensors in zip(*outputs, strict=True)))
+
+
+def _image_batches(part: Part, device: str) -> list[Tensor]:
+    return [
+        _ready(torch.from_numpy(part.domain.images[part.indices[i : i + EVALUATION_BATCH]]).to(device))
+        for i in range(0, len(part), EVALUATION_BATCH)
+    ]
+
+
+def _evaluate(run: Run) -> dict[str, float]:
+    """Keeps features and logits of the test parts; returns what may be seen in training: nothing of target labels."""
+    pair = run.pair
+    source, source_test = predict(run, pair.source.validation), predict(run, pair.source.test)
+    if run.adapter.target_statistics and run.settings.batchnorm == "separate":
+        with statistics_of(run.net, _image_batches(pair.target.train, run.settings.device)):
+            target, target_test = predict(run, pair.target.validation), predict(run, pair.target.test)
+    else:
+        target, target_test = predict(run, pair.target.validation), predict(run, pair.target.test)
+    run.evaluations.append(
+        {
+            f"{side}_{kind}": tensor.numpy()
+            for side, output in (("source", source_test), ("target", target_test))
+            for kind, tensor in output._asdict().items()
+        }
+    )
+    labels = torch.from_numpy(pair.source.validation.labels)
+    seen, unlabelled = Scored(*source, labels), Scored(*target, None)
+    return (
+        {"source_accuracy": run.settings.task.score(source.logits, labels)}
+        | {validator.name: validator.score(seen, unlabelled) for validator in {run.settings.validator, *VALIDATORS}}
+        | {"probe_mmd": distances.mmd_distance(source.features, target.features)}
+        | {"probe_coral": distances.coral_distance(source.features, target.features)}
+    )
+
+
+def _select(run: Run) -> None:
+    """Keeps the best epoch's weights, and stops when the validator has had patience enough."""
+    scores = [row[run.settings.validator.name] for row in run.rows if run.settings.validator.name in row]
+    if not scores:
+        return
+    best = run.epoch_where_best(scores)
+    if best == len(scores):
+        run.selected_weights = copy.deepcopy(run.net.state_dict())
+    if run.settings.patience is not None and len(scores) - best >= run.settings.patience:
+        run.stopped = f"no better {run.settings.validator.name} for {run.settings.patience} epochs"
+
+
+def _write(state: dict, path: Path) -> None:
+    # Whole or not at all: a kill while writing leaves the last checkpoint as it was.
+    partial = path.with_suffix(path.suffix + ".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def _has_bfloat16(device: str | None) -> bool:
+    if device != "cpu" and torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported()
