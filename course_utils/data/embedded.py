@@ -94,7 +94,7 @@ def mnist_5k() -> Domain:
 
 
 def optdigits() -> Domain:
-    """scikit-learn's 8x8 digits brought to MNIST's frame: 0..16 to 0..255, 20x20 bicubic, centred in 28x28."""
+    """scikit-learn's 8x8 digits in MNIST's frame: 0..16 to 0..255, 20x20 bicubic, centred in 28x28."""
     from PIL import Image
 
     rows = _table(*OPTDIGITS)
@@ -133,8 +133,9 @@ def mnist_m_5k() -> Domain:
     photographs = [_photograph(path, sha256) for path, sha256 in PHOTOGRAPHS.items()]
     pairs = [rng.permutation(len(photographs))[:2] for _ in originals[::2]]
     patches = np.empty((len(originals), 28, 28, 3), np.uint8)
+    of_test = set(splits["test"].tolist())
     for i, which in enumerate(np.concatenate(pairs)):
-        patches[i] = _patch(photographs[which], rng, of_test=i >= splits["test"][0])
+        patches[i] = _patch(photographs[which], rng, i in of_test)
     return Domain(
         name="mnist-m-5k",
         images=blend(digits.images[originals], patches.transpose(0, 3, 1, 2)),
@@ -189,8 +190,8 @@ def shipped(path: str, sha256: str) -> bytes:
     if found != sha256:
         raise ShippedFileError(
             f"{path} is not the file that this recipe was made for (sha256 {found[:12]}..., expected "
-            f"{sha256[:12]}...). Another version of {package} is installed: take the one that requirements.lock "
-            "names."
+            f"{sha256[:12]}...). Another version of {package} is installed: take the one that "
+            "requirements.lock names."
         )
     return data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import inspect
@@ -11,6 +12,7 @@ import platform
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +41,42 @@ def domain(name: str) -> Domain:
     """
     row = catalog.domain_row(name)
     folder = place(row)
-    try:
+    with _explained(name):
         if not folder.exists():
             _build(row, folder)
         return _open(row, folder)
+
+
+def rebuild(name: str) -> Domain:
+    """The domain, built again whatever the store holds. Raises as `domain` does."""
+    folder = place(catalog.domain_row(name))
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    with _explained(name):
+        if folder.exists():
+            # Renamed first: a reader sees the old folder or none, never half of one.
+            folder.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+    return domain(name)
+
+
+def root() -> Path:
+    """The writable store: COURSE_DATA, or the user's cache folder."""
+    if chosen := os.environ.get("COURSE_DATA"):
+        return Path(chosen).expanduser()
+    return Path(platformdirs.user_cache_dir("course-utils", appauthor=False))
+
+
+def place(row: DomainRow) -> Path:
+    """The folder of a domain. It carries a hash of the recipe's code: a changed recipe has another folder."""
+    code = Path(inspect.getsourcefile(row.build)).read_bytes()
+    recipe = hashlib.sha256(f"{LAYOUT} {row.name}\n".encode() + code).hexdigest()
+    return root() / f"{row.name}-{recipe[:8]}"
+
+
+@contextlib.contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StoreError(
             f"{name!r} cannot be kept in {root()}: {error.strerror or error}. Set the environment variable "
@@ -50,43 +84,15 @@ def domain(name: str) -> Domain:
         ) from error
 
 
-def rebuild(name: str) -> Domain:
-    """The domain, built again whatever the store holds."""
-    folder = place(catalog.domain_row(name))
-    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    if folder.exists():
-        # Renamed first: a reader sees the old folder or none, never half of one.
-        folder.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
-    return domain(name)
-
-
-def root() -> Path:
-    """The writable store: COURSE_DATA, or the user's cache folder."""
-    chosen = os.environ.get("COURSE_DATA")
-    return (
-        Path(chosen).expanduser()
-        if chosen
-        else Path(platformdirs.user_cache_dir("course-utils", appauthor=False))
-    )
-
-
-def place(row: DomainRow) -> Path:
-    """The folder of a domain. It carries a hash of the recipe's code: a changed recipe has another folder."""
-    recipe = hashlib.sha256(
-        f"{LAYOUT} {row.name}".encode() + Path(inspect.getsourcefile(row.build)).read_bytes()
-    )
-    return root() / f"{row.name}-{recipe.hexdigest()[:8]}"
-
-
 def _build(row: DomainRow, folder: Path) -> None:
     built = row.build()
     sha256 = hashlib.sha256(np.ascontiguousarray(built.images)).hexdigest()
-    built_with = _built_with()
-    if built_with == catalog.BUILT_WITH and sha256 != row.sha256:
+    here = built_with()
+    if here == catalog.BUILT_WITH and sha256 != row.sha256:
         raise StoreError(
-            f"The array built for {row.name!r} has the sha256 {sha256}; the catalog's frozen recipe has {row.sha256}. "
-            "Results made with it could not be compared: restore the recipe, or give the changed one a new name."
+            f"The array built for {row.name!r} has the sha256 {sha256}; the catalog's frozen recipe has "
+            f"{row.sha256}. Results made with it could not be compared: restore the recipe, or give the "
+            "changed one a new name."
         )
     arrays = {"images": built.images, "ids": built.ids, "groups": built.groups}
     arrays |= {f"target-{target}": values for target, values in built.targets.items()}
@@ -102,7 +108,7 @@ def _build(row: DomainRow, folder: Path) -> None:
             "classes": built.classes,
             "sha256": sha256,
             "equals_catalog": sha256 == row.sha256,
-            "built_with": built_with,
+            "built_with": here,
             "files": {file.name: _fingerprint(file) for file in sorted(temporary.iterdir())},
         }
         (temporary / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
@@ -159,12 +165,13 @@ def _fingerprint(file: Path) -> dict[str, int | str]:
         }
 
 
-def _built_with() -> dict[str, str]:
+def built_with() -> dict[str, str]:
     versions = {package: importlib.metadata.version(package) for package in ("numpy", "pillow")}
     return {"system": platform.system(), "machine": platform.machine(), **versions}
 
 
 def _remove_what_killed_builds_left(row: DomainRow, store: Path, hours: float = 1) -> None:
     for left in store.glob(f".{row.name}-*"):
-        if time.time() - left.stat().st_mtime > hours * 3600:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process may tidy at the same moment
+            if time.time() - left.stat().st_mtime > hours * 3600:
+                shutil.rmtree(left, ignore_errors=True)

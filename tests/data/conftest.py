@@ -1,0 +1,10 @@
+"""The four embedded domains, built afresh once for the tests of this folder."""
+
+import pytest
+
+from course_utils.data import catalog
+
+
+@pytest.fixture(scope="session")
+def built():
+    return {name: row.build() for name, row in catalog.DOMAINS.items()}
