@@ -158,8 +158,9 @@ def timm_net(architecture: str, classes: tuple[str, ...], width: int = 256) -> N
     """Any timm architecture as a Net, with random weights: nothing is fetched from a hub."""
     model = _timm(architecture, num_classes=0)
     mean, std = model.default_cfg["mean"], model.default_cfg["std"]
+    wide = getattr(model, "head_hidden_size", model.num_features)
     head = nn.Linear(width, len(classes))
-    return Net(model, _bottleneck(model.num_features, width), head, width, classes, mean, std)
+    return Net(model, _bottleneck(wide, width), head, width, classes, mean, std)
 
 
 def _timm(architecture: str, **options: object) -> nn.Module:
@@ -289,27 +290,29 @@ def estimate_statistics(net: nn.Module, batches: list[Tensor]) -> None:
         raise ValueError("Batch-norm statistics need images: got none.")
     layers = batchnorm_layers(net)
     sums = {layer: [0, 0.0, 0.0] for layer in layers}
+    momenta = {layer: layer.momentum for layer in layers}
 
-    def add(layer: nn.Module, arguments: tuple[Tensor]) -> None:
-        x = arguments[0].float()
-        dimensions = [d for d in range(x.ndim) if d != 1]
-        variance, mean = torch.var_mean(x, dimensions, correction=0)
-        n, mean = x.numel() / x.shape[1], mean.double()
+    def add(layer: nn.Module, arguments: tuple[Tensor], _: Tensor) -> None:
+        n = arguments[0].numel() / arguments[0].shape[1]
+        mean, variance = layer.running_mean.double(), layer.running_var.double() * (n - 1) / n
         total = sums[layer]
-        total[0], total[1] = total[0] + n, total[1] + n * mean
-        total[2] = total[2] + n * (variance.double() + mean.square())
+        total[0], total[1], total[2] = total[0] + n, total[1] + n * mean, total[2] + n * (variance + mean.square())
 
     mode = net.training
-    hooks = [layer.register_forward_pre_hook(add) for layer in layers]
+    hooks = [layer.register_forward_hook(add) for layer in layers]
     try:
         net.eval()
         for layer in layers:
             layer.train()
+            # With momentum 1 the layer's running statistics are those of the batch that it has just normalised.
+            layer.momentum = 1.0
         for batch in batches:
             net(batch)
     finally:
         for hook in hooks:
             hook.remove()
+        for layer, momentum in momenta.items():
+            layer.momentum = momentum
         net.train(mode)
     for layer, (n, first, second) in sums.items():
         mean = first / n

@@ -5,9 +5,10 @@ from __future__ import annotations
 import html
 import os
 import sys
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Progress(Protocol):
     def update(self, done: int, text: str) -> None: ...
     def close(self, text: str) -> None: ...

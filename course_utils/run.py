@@ -13,6 +13,7 @@ from torch import Tensor
 
 from course_utils.adapters.base import Adapter
 from course_utils.data.augment import Augment
+from course_utils.data.batches import steps_per_epoch
 from course_utils.data.pair import DomainPair
 from course_utils.evaluation.validators import Validator
 from course_utils.nets import Net
@@ -75,6 +76,12 @@ class Run:
     selected_weights: dict[str, Tensor] | None = None
     stopped: str | None = None
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches it takes to see the larger domain once."""
+        lengths = [len(self.pair.source.train), len(self.pair.target.train)]
+        return steps_per_epoch(lengths, self.settings.batch_size)
+
     # -- what people read ----------------------------------------------------------------------------------------
 
     @property
@@ -85,13 +92,15 @@ class Run:
         return pd.DataFrame(self.rows).rename_axis("row")
 
     @property
-    def selected_epoch(self) -> int:
-        """The epoch (from 1) with the best score of the run's validator; the first one on a tie."""
-        return self.epoch_where_best([row[self.settings.validator.name] for row in self.rows])
+    def scores(self) -> list[float]:
+        """The validator's score of each evaluated epoch."""
+        column = type(self.settings.validator).__name__
+        return [row[column] for row in self.rows if column in row]
 
-    @staticmethod
-    def epoch_where_best(scores: list[float]) -> int:
-        return int(np.argmax(scores)) + 1
+    @property
+    def selected_epoch(self) -> int:
+        """The epoch (from 1) with the validator's best score; the first one on a tie."""
+        return int(np.argmax(self.scores)) + 1
 
     def exam(self, oracle: Run | None = None) -> pd.DataFrame:
         """Accuracy on both test parts, by three rules of choosing the epoch.
@@ -103,13 +112,12 @@ class Run:
         import pandas as pd
 
         accuracies = self.target_accuracies()
-        evaluated = len(accuracies)
-        epochs = {"last": evaluated}
-        if len(self.rows) == evaluated:
-            epochs |= {"selected": self.selected_epoch, "peeked": self.epoch_where_best(accuracies)}
+        epochs = {"last": len(accuracies)}
+        if self.settings.snapshots:
+            epochs |= {"selected": self.selected_epoch, "peeked": int(np.argmax(accuracies)) + 1}
         source = self._accuracies("source")
         rows = {
-            name: {"epoch": self.rows[e - 1]["epoch"], "source": source[e - 1], "target": accuracies[e - 1]}
+            name: {"epoch": e if self.settings.snapshots else self.epoch, "source": source[e - 1], "target": accuracies[e - 1]}
             for name, e in epochs.items()
         }
         if oracle is not None:

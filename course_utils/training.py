@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,11 @@ from torch import Tensor
 
 from course_utils.adapters.base import Adapter, Batch, Terms, View
 from course_utils.data.augment import Augment
-from course_utils.data.batches import Batches, generator, steps_per_epoch
+from course_utils.data.batches import Batches, generator
 from course_utils.data.pair import DomainPair, Part
 from course_utils.errors import refuse_misspelt
 from course_utils.evaluation import distances
-from course_utils.evaluation.validators import VALIDATORS, InformationMaximisation, Scored, Validator
+from course_utils.evaluation.validators import Entropy, InformationMaximisation, Scored, SourceRisk, Validator
 from course_utils.nets import Net, Output, batchnorm_policy, default_net, statistics_of
 from course_utils.progress import progress_bar
 from course_utils.run import Run, Settings
@@ -26,6 +28,7 @@ from course_utils.tasks import Labels
 
 LIGHT = Augment(rotation=10, scale=0.1, translation=0.07)
 EVALUATION_BATCH = 512
+VALIDATORS = (SourceRisk(), Entropy(), InformationMaximisation())
 
 
 class NotFiniteError(ArithmeticError):
@@ -108,14 +111,12 @@ def resume(run: Run) -> Run:
     settings = run.settings
     sides = {side: getattr(run.pair, side).train for side in run.adapter.sides}
     batches = {side: Batches(part, settings.batch_size, seed=2 * run.seed + (side == "target")) for side, part in sides.items()}
-    lengths = [len(run.pair.source.train), len(run.pair.target.train)]
-    per_epoch = steps_per_epoch(lengths, settings.batch_size)
     bar = progress_bar(settings.epochs, f"{type(run.adapter).__name__} on {run.pair.name}")
     run.stopped, whole = None, run.state()
     try:
         with torch.random.fork_rng():
             while run.epoch < settings.epochs and not run.stopped:
-                row = _epoch(run, batches, per_epoch)
+                row = _epoch(run, batches)
                 run.epoch += 1
                 if settings.snapshots or run.epoch == settings.epochs:
                     row |= _evaluate(run)
@@ -132,8 +133,9 @@ def resume(run: Run) -> Run:
     return run
 
 
-def _epoch(run: Run, batches: dict[str, Batches], per_epoch: int) -> dict[str, float]:
+def _epoch(run: Run, batches: dict[str, Batches]) -> dict[str, float]:
     """One pass: the mean of every named term."""
+    per_epoch = run.steps_per_epoch
     run.net.train()
     run.adapter.train()
     total, sums = run.settings.epochs * per_epoch, {}
@@ -160,7 +162,7 @@ def _batch(run: Run, batches: dict[str, Batches], step: int) -> Batch:
     policy = batchnorm_policy(run.settings.batchnorm)
 
     def forward(images: list[Tensor]) -> list[Output]:
-        with torch.autocast(run.settings.device, torch.bfloat16, enabled=run.settings.mixed_precision):
+        with _autocast(run):
             outputs = policy(run.net, images)
         # Strategies compute in float32: a covariance in bfloat16 costs up to 20 points.
         return [Output(output.features.float(), output.logits.float()) for output in outputs]
@@ -213,9 +215,28 @@ def predict(run: Run, part: Part) -> Output:
     run.net.eval()
     outputs = []
     for images in _image_batches(part, run.settings.device):
-        with torch.autocast(run.settings.device, torch.bfloat16, enabled=run.settings.mixed_precision):
+        with _autocast(run):
             outputs.append(run.net(images))
     return Output(*(torch.cat(tensors).float().cpu() for tensors in zip(*outputs, strict=True)))
+
+
+@contextmanager
+def target_statistics(run: Run) -> Iterator[None]:
+    """Inside, batch norm is set for the target: re-estimated on its unlabelled training images under `separate`.
+
+    Under the other policies, and for a net that never looks at the target, the running statistics stay: that is
+    what such a net has at deployment.
+    """
+    if run.adapter.target_statistics and run.settings.batchnorm == "separate":
+        batches = _image_batches(run.pair.target.train, run.settings.device)
+        with _autocast(run), statistics_of(run.net, batches):
+            yield
+    else:
+        yield
+
+
+def _autocast(run: Run) -> torch.autocast:
+    return torch.autocast(run.settings.device, torch.bfloat16, enabled=run.settings.mixed_precision)
 
 
 def _image_batches(part: Part, device: str) -> list[Tensor]:
@@ -229,10 +250,7 @@ def _evaluate(run: Run) -> dict[str, float]:
     """Keeps features and logits of the test parts; returns what may be seen in training: nothing of target labels."""
     pair = run.pair
     source, source_test = predict(run, pair.source.validation), predict(run, pair.source.test)
-    if run.adapter.target_statistics and run.settings.batchnorm == "separate":
-        with statistics_of(run.net, _image_batches(pair.target.train, run.settings.device)):
-            target, target_test = predict(run, pair.target.validation), predict(run, pair.target.test)
-    else:
+    with target_statistics(run):
         target, target_test = predict(run, pair.target.validation), predict(run, pair.target.test)
     run.evaluations.append(
         {
@@ -245,7 +263,7 @@ def _evaluate(run: Run) -> dict[str, float]:
     seen, unlabelled = Scored(*source, labels), Scored(*target, None)
     return (
         {"source_accuracy": run.settings.task.score(source.logits, labels)}
-        | {validator.name: validator.score(seen, unlabelled) for validator in {run.settings.validator, *VALIDATORS}}
+        | {type(v).__name__: v.score(seen, unlabelled) for v in (*VALIDATORS, run.settings.validator)}
         | {"probe_mmd": distances.mmd_distance(source.features, target.features)}
         | {"probe_coral": distances.coral_distance(source.features, target.features)}
     )
@@ -253,14 +271,13 @@ def _evaluate(run: Run) -> dict[str, float]:
 
 def _select(run: Run) -> None:
     """Keeps the best epoch's weights, and stops when the validator has had patience enough."""
-    scores = [row[run.settings.validator.name] for row in run.rows if run.settings.validator.name in row]
-    if not scores:
+    if not run.scores:
         return
-    best = run.epoch_where_best(scores)
-    if best == len(scores):
+    if run.selected_epoch == len(run.scores):
         run.selected_weights = copy.deepcopy(run.net.state_dict())
-    if run.settings.patience is not None and len(scores) - best >= run.settings.patience:
-        run.stopped = f"no better {run.settings.validator.name} for {run.settings.patience} epochs"
+    waited = len(run.scores) - run.selected_epoch
+    if run.settings.patience is not None and waited >= run.settings.patience:
+        run.stopped = f"no better {type(run.settings.validator).__name__} for {waited} epochs"
 
 
 def _write(state: dict, path: Path) -> None:

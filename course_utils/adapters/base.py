@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -79,7 +79,7 @@ class Adapter(nn.Module):
                     "Give a helper of your own a leading underscore."
                 )
 
-    def __new__(cls, *args: object, **options: object) -> Self:
+    def __new__(cls, *args: object, **options: object) -> Adapter:
         known = [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
         for name in set(options) - set(known):
             raise TypeError(f"{cls.__name__} has no option {name!r}.{nearest(name, known)}")

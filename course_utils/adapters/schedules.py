@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 
-class Schedule(Protocol):
-    def __call__(self, progress: float) -> float: ...
+Schedule = Callable[[float], float]
 
 
 @dataclass(frozen=True)

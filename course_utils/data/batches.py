@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from course_utils.data.pair import Part
 
@@ -39,11 +37,6 @@ class Batches:
         return np.random.default_rng((self.seed, cycle)).permutation(len(self.part))
 
 
-def as_tensor(array: np.ndarray) -> Tensor:
-    """A tensor of the array's values; read-only memory maps are copied, since torch cannot protect them."""
-    return torch.from_numpy(np.array(array, copy=True, order="C"))
-
-
 def generator(seed: int, step: int, side: int, device: torch.device | str = "cpu") -> torch.Generator:
     """The random numbers of one step and one side, the same after a resume as without one."""
     words = np.random.SeedSequence((seed, step, side)).generate_state(2, np.uint64)
@@ -53,7 +46,3 @@ def generator(seed: int, step: int, side: int, device: torch.device | str = "cpu
 def steps_per_epoch(lengths: list[int], size: int) -> int:
     """Enough steps for every image of the larger part to be seen about once."""
     return -(-max(lengths) // size)
-
-
-def label_tensor(labels: np.ndarray) -> Int[Tensor, " n"]:
-    return torch.from_numpy(np.array(labels, np.int64))

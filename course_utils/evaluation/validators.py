@@ -7,7 +7,7 @@ fooled (a net that calls every target image a 7 has the best `Entropy` of all).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Integer
@@ -24,6 +24,7 @@ class Scored(NamedTuple):
     labels: Integer[Array, " n"] | None = None
 
 
+@runtime_checkable
 class Validator(Protocol):
     """Gives an epoch one number from its source and target validation images, higher for better."""
 

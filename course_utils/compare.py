@@ -1,0 +1,173 @@
+"""Many methods on one pair over several seeds: one honest table, read from records or computed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from course_utils.adapters.base import Adapter, Sum
+from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
+from course_utils.data import store
+from course_utils.data.pair import DomainPair
+from course_utils.errors import refuse_misspelt
+from course_utils.provenance import code_hash
+from course_utils.training import fit
+
+RECORDS = Path(__file__).resolve().parents[1] / "results"
+"""Records that are part of the course; what a learner computes goes to the data store instead."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run as numbers: what the table and the lessons need, in a small JSON file."""
+
+    pair: str
+    adapter: str
+    seed: int
+    settings: dict[str, object]
+    code: str
+    steps: int
+    history: dict[str, list[float]]
+    exam: dict[str, dict[str, float]]
+    target_accuracies: list[float]
+
+    @property
+    def method(self) -> str:
+        """The strategy's name without its settings."""
+        return self.adapter.split("(")[0] if not self.adapter.startswith("Sum(") else self.adapter
+
+    @property
+    def file_name(self) -> str:
+        return record_name(self.pair, self.adapter, self.seed, self.settings)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The runs of several methods on one pair. Every method stands beside the two baselines and the oracle."""
+
+    pair: str
+    records: tuple[Record, ...]
+
+    def per_seed(self, rule: str = "last") -> pd.DataFrame:
+        """Target test accuracy, one row a method, one column a seed. `rule`: last, selected or peeked."""
+        rows = [(r.method, r.seed, r.exam[rule]["target"]) for r in self.records]
+        frame = pd.DataFrame(rows, columns=["method", "seed", "target"])
+        order = list(dict.fromkeys(r.method for r in self.records))
+        return frame.pivot_table("target", "method", "seed").loc[order]
+
+    def summary(self, rule: str = "last") -> pd.DataFrame:
+        """One row a method: source and target accuracy (mean), lowest and highest seed, gain, gap to the oracle."""
+        target = self.per_seed(rule)
+        source = pd.DataFrame([(r.method, r.exam[rule]["source"]) for r in self.records], columns=["method", "source"])
+        mean = target.mean(axis=1)
+        return pd.DataFrame(
+            {
+                "source": source.groupby("method")["source"].mean().loc[target.index],
+                "target": mean,
+                "lowest": target.min(axis=1),
+                "highest": target.max(axis=1),
+                "gain": mean - mean["SourceOnly"],
+                "oracle gap": mean["TargetOnly"] - mean,
+            }
+        )
+
+    def histories(self, seed: int = 0) -> dict[str, pd.DataFrame]:
+        """Per-epoch history of each method for one seed."""
+        return {r.method: pd.DataFrame(r.history) for r in self.records if r.seed == seed}
+
+
+@refuse_misspelt
+def runs(
+    adapters: Sequence[Adapter],
+    pair: DomainPair,
+    seeds: Sequence[int] = (0, 1, 2),
+    *,
+    settings: dict[str, object] | None = None,
+    jobs: int = 1,
+    folder: Path | None = None,
+) -> Table:
+    """Fits every strategy for every seed, or reads the record of the same fit.
+
+    SourceOnly, AdaBN and TargetOnly are always in the table. settings: options of `fit` for all of them alike.
+    jobs: processes side by side. folder: where new records go; by default the data store.
+    """
+    settings = settings or {}
+    adapters = [SourceOnly(), AdaBN(), *(a for a in adapters if not isinstance(a, _BASELINES)), TargetOnly()]
+    wanted = [(adapter, seed) for adapter in adapters for seed in seeds]
+    found = {(repr(a), s): read_record(a, pair, s, settings) for a, s in wanted}
+    missing = [(a, s) for a, s in wanted if found[repr(a), s] is None]
+    if missing:
+        from joblib import Parallel, delayed
+
+        made = Parallel(n_jobs=min(jobs, len(missing)))(delayed(_compute)(a, pair, s, settings) for a, s in missing)
+        for record in made:
+            write_record(record, folder or own_records())
+            found[record.adapter, record.seed] = record
+    return Table(pair.name, tuple(found[repr(a), s] for a, s in wanted))
+
+
+_BASELINES = (SourceOnly, AdaBN, TargetOnly)
+
+
+def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, object]) -> Record:
+    run = fit(adapter, pair, seed=seed, **settings)
+    exam = run.exam()
+    return Record(
+        pair=pair.name,
+        adapter=repr(adapter),
+        seed=seed,
+        settings=_plain(settings),
+        code=fit_hash(adapter),
+        steps=run.epoch * run.steps_per_epoch,
+        history={name: [round(v, 5) for v in values] for name, values in run.history.to_dict("list").items()},
+        exam={rule: {k: round(float(v), 5) for k, v in row.items()} for rule, row in exam.to_dict("index").items()},
+        target_accuracies=[round(a, 5) for a in run.target_accuracies()],
+    )
+
+
+def fit_hash(adapter: Adapter) -> str:
+    """The code that a run of this strategy depends on."""
+    parts = (adapter.first, adapter.second) if isinstance(adapter, Sum) else (adapter,)
+    return code_hash(fit, *(type(part) for part in parts))
+
+
+def _plain(settings: dict[str, object]) -> dict[str, object]:
+    return {name: value if isinstance(value, int | float | str | None) else repr(value) for name, value in settings.items()}
+
+
+def record_name(pair: str, adapter: str, seed: int, settings: dict[str, object]) -> str:
+    """`<pair>/<method>-<hash of all settings>-seed<k>.json`"""
+    key = hashlib.sha256(json.dumps([pair, adapter, settings], sort_keys=True).encode()).hexdigest()[:8]
+    return f"{pair.replace(' -> ', '--').replace('/', '-')}/{adapter.split('(')[0].lower()}-{key}-seed{seed}.json"
+
+
+def own_records() -> Path:
+    """The learner's own records, in the data store."""
+    return store.root() / "results"
+
+
+def read_record(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, object]) -> Record | None:
+    """The record of this very fit made with the present code, or None."""
+    name = record_name(pair.name, repr(adapter), seed, _plain(settings))
+    for path in (RECORDS / name, own_records() / name):
+        if path.exists():
+            record = Record(**json.loads(path.read_text(encoding="utf-8")))
+            if record.code == fit_hash(adapter):
+                return record
+    return None
+
+
+def write_record(record: Record, folder: Path) -> Path:
+    path = folder / record.file_name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(dataclasses.asdict(record), indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+    return path

@@ -1,0 +1,114 @@
+"""What the contract of a strategy refuses, and how two strategies are summed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+
+import course_utils as cu
+from course_utils.adapters.base import Adapter, Batch, Sum, Terms, View
+from tests.toys import FAST, feature_pair
+
+
+def test_a_misspelt_hook_is_refused_when_the_class_is_written() -> None:
+    with pytest.raises(TypeError, match=r"Wrong.biuld is never called by the loop. Did you mean 'build'"):
+
+        class Wrong(Adapter):
+            def biuld(self, net: nn.Module) -> None: ...
+
+
+def test_a_strategy_does_not_inherit_from_another() -> None:
+    with pytest.raises(TypeError, match="inherits from another strategy"):
+
+        class Deeper(cu.DAN):
+            pass
+
+
+def test_a_misspelt_option_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(TypeError, match="DAN has no option 'wieght'. Did you mean 'weight'"):
+        cu.DAN(wieght=2.0)
+
+
+def test_a_strategy_without_a_loss_says_so() -> None:
+    class Empty(Adapter):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Empty needs a loss"):
+        cu.fit(Empty(), feature_pair(), **FAST)
+
+
+@dataclass(eq=False)
+class Game(Adapter):
+    """Two players in turn: a critic sees the domains first, then the net answers with fresh features."""
+
+    def build(self, net: nn.Module) -> None:
+        self.critic = nn.Linear(net.width, 1)
+        self.seen = []
+
+    def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
+        source, target = batch.forward()
+        before = target.features
+        yield {"critic": self.critic(before.detach()).square().mean()}, ("critic",)
+        source, target = batch.forward()
+        self.seen.append((before, target.features))
+        yield {"task": self.task.loss(source), "answer": self.critic(target.features).square().mean()}, ("net",)
+
+    def players(self, net: nn.Module) -> dict[str, list[dict]]:
+        return {"critic": self.groups(), "net": net.groups()}
+
+
+def test_a_game_moves_one_player_at_a_time_and_the_curves_carry_its_terms() -> None:
+    run = cu.fit(Game(), feature_pair(), **FAST)
+    assert {"critic", "task", "answer"} <= set(run.history.columns)
+    assert set(run.optimisers) == {"critic", "net"}
+    moved = [p for g in run.optimisers["net"].param_groups for p in g["params"]]
+    assert not {id(p) for p in moved} & {id(p) for p in run.adapter.critic.parameters()}
+
+
+def test_the_sum_of_two_strategies_has_both_their_terms_and_one_task() -> None:
+    run = cu.fit(cu.DAN() + cu.DANN(), feature_pair(), **FAST)
+    assert {"task", "mmd", "domain"} <= set(run.history.columns)
+    assert run.adapter.second.critic[0].weight.requires_grad
+
+
+def test_the_summed_gradient_is_the_sum_of_the_gradients() -> None:
+    """The task counts once: grad(A + B) = grad(A) + grad(B) - grad(task)."""
+    net = cu.nets.feature_net(5, ("a", "b"), width=4).eval()
+    source, target = torch.randn(6, 5), torch.randn(7, 5) + 1
+    labels = torch.arange(6) % 2
+
+    def gradient(adapter: Adapter) -> torch.Tensor:
+        net.zero_grad()
+        views = [View(x, torch.arange(len(x)), y) for x, y in ((source, labels), (target, None))]
+        adapter.build(net)
+        terms, _ = next(adapter.steps(Batch(*views, lambda sides: [net(x) for x in sides]), progress=1.0))
+        sum(terms.values()).backward()
+        return net.bottleneck[0].weight.grad.clone()
+
+    both = gradient(cu.DAN() + cu.DeepCORAL())
+    apart = gradient(cu.DAN()) + gradient(cu.DeepCORAL()) - gradient(cu.SourceOnly())
+    torch.testing.assert_close(both, apart)
+
+
+def test_a_game_takes_the_others_terms_into_its_first_objective() -> None:
+    run = cu.fit(cu.DAN() + Game(), feature_pair(), **FAST)
+    assert isinstance(run.adapter.first, Game)
+    assert "mmd" in run.history.columns
+
+
+def test_two_games_are_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="Game and Game both alternate"):
+        Game() + Game()
+
+
+def test_two_terms_of_one_name_are_refused() -> None:
+    with pytest.raises(TypeError, match="both|Both strategies call a term 'mmd'"):
+        cu.fit(cu.DAN() + cu.DAN(weight=2.0), feature_pair(), **FAST)
+
+
+def test_a_sum_shows_its_parts() -> None:
+    assert repr(Sum(cu.SourceOnly(), cu.AdaBN())) == "Sum(first=SourceOnly(), second=AdaBN())"

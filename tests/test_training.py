@@ -1,0 +1,193 @@
+"""The loop: seeds, interruptions, resumption, stopping, and errors that name the culprit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import course_utils as cu
+from course_utils import training
+from course_utils.adapters.base import Adapter
+from course_utils.evaluation.validators import Entropy, SourceRisk
+from tests.toys import FAST, feature_pair, toy_pair
+
+FOUR = FAST | {"epochs": 4}
+
+
+def weights(run: cu.training.Run) -> torch.Tensor:
+    return torch.cat([t.flatten().double() for t in run.net.state_dict().values()])
+
+
+class Interrupted(Exception):
+    """Stands for a power cut: unlike Ctrl-C it is not caught."""
+
+
+def stop_after(epochs: int, monkeypatch: pytest.MonkeyPatch, how: type[BaseException], step: int = 3) -> None:
+    """Raises in the middle of the epoch after `epochs`."""
+    whole = training._batch
+
+    def batch(run, batches, at):
+        if at == epochs * run.steps_per_epoch + step:
+            raise how
+        return whole(run, batches, at)
+
+    monkeypatch.setattr(training, "_batch", batch)
+
+
+@pytest.mark.parametrize("method", [cu.DANN(), cu.DAN()], ids=["DANN", "DAN"])
+@pytest.mark.parametrize("shape", [(1, 16, 16), (5,)], ids=["images", "features"])
+def test_ctrl_c_returns_the_run_so_far_and_resume_ends_at_the_same_bits(method, shape, monkeypatch) -> None:
+    settings = FOUR | ({"augment": training.LIGHT} if len(shape) == 3 else {})
+    whole = cu.fit(method, toy_pair(shape), **settings)
+    with monkeypatch.context() as patch:
+        stop_after(2, patch, KeyboardInterrupt)
+        run = cu.fit(method, toy_pair(shape), **settings)
+    assert run.epoch == 2 and len(run.history) == 2 and "interrupted in epoch 3" in repr(run)
+    assert run.exam().loc["last", "epoch"] == 2
+    cu.resume(run)
+    assert run.epoch == 4 and torch.equal(weights(run), weights(whole))
+    assert run.history.equals(whole.history) and run.exam().equals(whole.exam())
+
+
+def test_a_checkpoint_continues_after_a_crash_at_the_same_bits(tmp_path, monkeypatch) -> None:
+    file = tmp_path / "run.pt"
+    whole = cu.fit(cu.DANN(), feature_pair(), **FOUR)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        stop_after(3, patch, Interrupted)
+        cu.fit(cu.DANN(), feature_pair(), checkpoint=file, **FOUR)
+    assert [f.name for f in tmp_path.iterdir()] == ["run.pt"], "nothing half-written"
+    run = cu.fit(cu.DANN(), feature_pair(), checkpoint=file, **FOUR)
+    assert torch.equal(weights(run), weights(whole)) and run.history.equals(whole.history)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path) -> None:
+    file = tmp_path / "run.pt"
+    cu.fit(cu.DANN(), feature_pair(), checkpoint=file, **FAST)
+    with pytest.raises(ValueError, match="belongs to another run"):
+        cu.fit(cu.DANN(), feature_pair(), seed=1, checkpoint=file, **FAST)
+
+
+def test_a_fit_leaves_the_callers_random_numbers_and_net_alone() -> None:
+    net = cu.nets.feature_net(5, ("zero", "one", "two"))
+    before = [p.clone() for p in net.parameters()]
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    cu.fit(cu.SourceOnly(), feature_pair(), net=net, **FAST)
+    assert torch.equal(torch.rand(1), expected)
+    assert all(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
+def test_a_nan_stops_with_the_name_of_the_term() -> None:
+    class Broken(Adapter):
+        def loss(self, source, target, progress):
+            bad = float("nan") if progress > 0.5 else 0.0
+            return {"task": self.task.loss(source), "odd": bad * target.features.mean()}
+
+    with pytest.raises(training.NotFiniteError, match=r"'odd' of Broken is nan at step \d+ \(epoch 2.*'here -> there'"):
+        cu.fit(Broken(), feature_pair(), **FAST)
+
+
+def test_patience_stops_after_so_many_epochs_without_a_better_score() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Second:
+        """Best in the second epoch, for ever after worse."""
+
+        def score(self, source, target) -> float:
+            calls.append(target.labels)
+            return -abs(len(calls) - 2)
+
+    calls = []
+    run = cu.fit(cu.SourceOnly(), feature_pair(), validator=Second(), patience=2, **FAST | {"epochs": 9})
+    assert run.epoch == 4 and run.selected_epoch == 2 and "no better Second for 2 epochs" in run.stopped
+    assert calls == [None] * 4, "a validator sees no target label"
+    two = cu.fit(cu.SourceOnly(), feature_pair(), **FAST | {"epochs": 9, "patience": None})
+    assert two.epoch == 9
+
+
+def test_the_selected_weights_are_those_of_the_selected_epoch() -> None:
+    run = cu.fit(cu.SourceOnly(), feature_pair(), validator=SourceRisk(), **FOUR)
+    chosen = run.selected_epoch
+    with torch.inference_mode():
+        run.net.load_state_dict(run.selected_weights)
+        logits = training.predict(run, run.pair.source.test).logits
+    np.testing.assert_array_equal(logits.numpy(), run.evaluations[chosen - 1]["source_logits"])
+
+
+def test_history_has_terms_validators_and_distances_but_no_target_accuracy() -> None:
+    history = cu.fit(cu.DAN(), feature_pair(), **FAST).history
+    assert {"epoch", "task", "mmd", "source_accuracy", "probe_mmd", "probe_coral"} <= set(history)
+    assert {"SourceRisk", "Entropy", "InformationMaximisation"} <= set(history)
+    assert not [name for name in history if "target" in name]
+
+
+def test_without_snapshots_only_the_last_epoch_is_evaluated() -> None:
+    run = cu.fit(cu.SourceOnly(), feature_pair(), snapshots=False, **FAST)
+    assert list(run.exam().index) == ["last"] and run.exam().loc["last", "epoch"] == 2
+    assert len(run.evaluations) == 1
+
+
+def test_the_learning_rate_rises_for_a_third_and_ends_at_zero() -> None:
+    # progress   0     .15   .3    .65   1
+    # share     .04    .52   1     .5    0
+    assert [training.one_cycle(p) for p in (0, 0.15, 0.3, 0.65, 1)] == pytest.approx([0.04, 0.52, 1, 0.5, 0])
+
+
+def test_progress_reaches_one_and_starts_at_zero() -> None:
+    seen = []
+
+    class Watch(Adapter):
+        def loss(self, source, target, progress):
+            seen.append(progress)
+            return {"task": self.task.loss(source)}
+
+    cu.fit(Watch(), feature_pair(), **FAST)
+    assert seen[0] == 0 and seen[-1] == 1 and seen == sorted(seen)
+
+
+def test_a_misspelt_option_is_refused_with_the_nearest() -> None:
+    with pytest.raises(TypeError, match="fit has no option 'epoch'. Did you mean 'epochs'"):
+        cu.fit(cu.SourceOnly(), feature_pair(), epoch=3)
+
+
+def test_an_unknown_policy_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(ValueError, match="Did you mean 'separate'"):
+        cu.fit(cu.SourceOnly(), feature_pair(), batchnorm="seperate")
+
+
+def test_a_batch_larger_than_the_set_is_refused() -> None:
+    with pytest.raises(ValueError, match="A batch of 64 cannot be drawn from 36"):
+        cu.fit(cu.SourceOnly(), feature_pair(), epochs=1)
+
+
+@pytest.mark.parametrize(("method", "moved"), [(cu.SourceOnly(), False), (cu.AdaBN(), True), (cu.DAN(), True)], ids=repr)
+def test_the_target_is_scored_with_its_own_statistics_unless_the_net_never_saw_it(method, moved: bool) -> None:
+    """Pitfall 46; source-only keeps the source's statistics, as it would at deployment."""
+    run = cu.fit(method, feature_pair(), **FAST)
+    plain = training.predict(run, run.pair.target.test).logits.numpy()
+    assert np.array_equal(plain, run.evaluations[-1]["target_logits"]) is not moved
+    source = training.predict(run, run.pair.source.test).logits.numpy()
+    np.testing.assert_array_equal(source, run.evaluations[-1]["source_logits"])
+
+
+def test_the_policy_decides_how_the_net_was_trained() -> None:
+    """A policy that is accepted and then ignored gives four equal runs."""
+    ends = [cu.fit(cu.DAN(), feature_pair(), batchnorm=p, **FAST) for p in ("joint", "separate", "source", "frozen")]
+    for i, one in enumerate(ends):
+        for other in ends[i + 1 :]:
+            assert not torch.equal(weights(one), weights(other))
+
+
+def test_a_frozen_backbone_stays_where_it_was() -> None:
+    net = cu.nets.small_cnn(1, ("zero", "one", "two"), size=16).freeze("backbone")
+    run = cu.fit(cu.SourceOnly(), toy_pair(), net=net, batchnorm="frozen", **FAST)
+    for name, tensor in net.backbone.state_dict().items():
+        assert torch.equal(tensor, run.net.backbone.state_dict()[name]), name
+
+
+def test_the_default_validator_can_be_replaced() -> None:
+    run = cu.fit(cu.SourceOnly(), feature_pair(), validator=Entropy(), **FAST)
+    assert run.scores == run.history["Entropy"].tolist()
