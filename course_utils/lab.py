@@ -1,0 +1,243 @@
+"""What makes a notebook a lesson: a fixed start, guesses before results, claims that can fail, exercises that answer.
+
+    lab.start("08")                                                    the first cell of every lesson
+    lab.quiz("08-q1", "Which one ends highest?", {"DAN": ..., "DeepCORAL": ...}, answer="DeepCORAL")
+    lab.show(figure, alt="Two clouds of points that do not meet")      a figure that can also be heard
+    lab.claim("08-1", "DeepCORAL ends at least 5 points above AdaBN", holds=gain >= 5, measured={"gain": gain})
+    lab.check("08-ex1", answer, right="it grows", why={"it vanishes": "..."})
+
+The text of these outputs is compared between machines, so it holds no trained digit: the digits behind a claim travel
+in the output's metadata, and `notebooks/render.py` collects them in `notebooks/claims.json`.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+import os
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from course_utils.errors import nearest
+from course_utils.verdicts import Verdict, judge, judge_function
+
+if TYPE_CHECKING:
+    from ipywidgets import VBox
+    from matplotlib.figure import Figure
+
+_MARKS = {"open": ("○", "#e69f00"), "right": ("✓", "#009e73"), "wrong": ("✗", "#d55e00")}
+_lesson = ""
+
+
+class ClaimError(AssertionError):
+    """A sentence that the lesson states is not true of the numbers that it has just computed."""
+
+
+def start(lesson: str) -> None:
+    """Makes a run repeatable: seeds for Python, NumPy and torch, and a fixed number of threads. Prints nothing.
+
+    `lesson` is the notebook's number, "08"; the ids of its claims, checks and quizzes begin with it.
+    COURSE_THREADS (default 1) sets the threads: more are faster and change the last digits of a training.
+    """
+    global _lesson
+    if not re.fullmatch(r"\d\d", lesson):
+        raise ValueError(
+            f"lab.start takes the lesson's number in two digits, such as '08', and got {lesson!r}."
+        )
+    threads = os.environ.get("COURSE_THREADS", "1")
+    if not re.fullmatch(r"[1-9]\d*", threads):
+        raise ValueError(
+            f"COURSE_THREADS is {threads!r}: give a whole number of threads, such as 2, or unset it."
+        )
+    torch.set_num_threads(int(threads))
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    _lesson = lesson
+
+
+def claim(id: str, sentence: str, holds: object, measured: Mapping[str, object] | None = None) -> None:
+    """Shows `claim 08-1 holds: ...`, or raises ClaimError with the sentence and the measured values.
+
+    `holds` is one truth value, with a margin in it that other machines reach too. `measured` names the numbers behind
+    it; they are kept to three digits and not shown.
+    """
+    _of_this_lesson(id)
+    holds = _python(holds)
+    if not isinstance(holds, bool):
+        raise TypeError(
+            f"claim {id}: holds is {type(holds).__name__} {holds!r}, which is not true or false. "
+            "Write the comparison out, for instance holds=gain >= 5, or all(...) over several."
+        )
+    values = {name: _three_digits(value) for name, value in (measured or {}).items()}
+    if not holds:
+        numbers = ", ".join(f"{name} = {value}" for name, value in values.items()) or "nothing"
+        raise ClaimError(f"claim {id} does not hold: {sentence}\nMeasured: {numbers}.")
+    record = {"claim": {"id": id, "sentence": sentence, "measured": values}}
+    _display(_line(Verdict("right", f"claim {id} holds: {sentence}"), record))
+
+
+def check(id: str, answer: object, right: object, why: Mapping[Any, str], hint: str = "") -> None:
+    """Answers an exercise: not answered yet (`...`), right, or not yet and why. Never raises over an answer.
+
+    `right` is the answer or a predicate on it, best computed, as in `right="grows" if after > before else "shrinks"`.
+    `why` gives each wrong answer that people give its reason, and may give the right one its own; every other wrong
+    answer hears `hint`.
+    """
+    _of_this_lesson(id)
+    _display(_line(judge(id, answer, right, why, hint)))
+
+
+def check_function(
+    id: str, yours: object, right: Callable, on: Sequence[tuple], why: Mapping[Callable, str], hint: str = ""
+) -> None:
+    """Answers an exercise in code: `yours` and `right` are called with each tuple of arguments in `on`.
+
+    The keys of `why` are wrong versions that people write. A function that returns `None` or `...` is not written yet.
+    """
+    _of_this_lesson(id)
+    _display(_line(judge_function(id, yours, right, on, why, hint)))
+
+
+def quiz(id: str, question: str, options: Mapping[str, str], answer: str) -> None:
+    """A guess before the result: buttons that reply, and a static twin wherever no kernel answers.
+
+    `options` maps each option to its reply; `answer` is the right one. With COURSE_PROGRESS=off, as in stored lessons
+    and in tests, the static twin stands alone, the answer folded under the question.
+    """
+    _of_this_lesson(id)
+    if answer not in options:
+        raise ValueError(
+            f"quiz {id}: the answer {answer!r} is none of the options.{nearest(answer, options)}"
+        )
+    static = _static_quiz(id, question, options, answer)
+    buttons = _quiz_buttons(question, options, answer)._repr_mimebundle_() if _live() else {}
+    _display(_Shown({**buttons, **static}))
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Displays a figure and closes it; `alt` says what a reader who cannot see it should know."""
+    import matplotlib.pyplot as plt
+
+    if not alt.strip():
+        raise ValueError("lab.show needs alt text: a sentence that says what the figure shows.")
+    picture = base64.b64encode(_small_png(figure)).decode()
+    plt.close(figure)
+    data = {"text/plain": alt, "image/png": picture}
+    if _live():  # JupyterLab takes alternative text from HTML alone
+        data["text/html"] = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
+    _display(_Shown(data, {"image/png": {"alt": alt}}))
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An output with several forms; outside a notebook its plain one is printed."""
+
+    data: Mapping[str, object]
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return str(self.data["text/plain"])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
+        return dict(self.data), dict(self.metadata)
+
+
+def _display(shown: _Shown) -> None:
+    from IPython.display import display
+
+    display(shown)
+
+
+def _live() -> bool:
+    return os.environ.get("COURSE_PROGRESS") != "off"
+
+
+def _line(verdict: Verdict, metadata: Mapping[str, object] | None = None) -> _Shown:
+    mark, colour = _MARKS[verdict.state]
+    style = f"border-left: 4px solid {colour}; padding: 2px 10px"
+    markup = f'<div style="{style}">{mark} {html.escape(verdict.text)}</div>'
+    return _Shown({"text/plain": verdict.text, "text/html": markup}, metadata or {})
+
+
+def _of_this_lesson(id: str) -> None:
+    if not _lesson:
+        raise RuntimeError(
+            'This lesson has not been started: run its first code cell, lab.start("..."), then this one.'
+        )
+    if not re.fullmatch(rf"{_lesson}-[a-z0-9]+", id):
+        raise ValueError(
+            f"{id!r} is no id of lesson {_lesson}: write {_lesson}-1, {_lesson}-q1 or {_lesson}-ex1."
+        )
+
+
+def _python(value: object) -> object:
+    """A NumPy or torch scalar as Python's own; everything else, arrays too, as it came."""
+    single = isinstance(value, np.generic) or (
+        isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 0
+    )
+    return value.item() if single else value
+
+
+def _three_digits(value: object) -> bool | int | float | str:
+    value = _python(value)
+    if isinstance(value, (bool, int, str)):
+        return value
+    if not isinstance(value, float):
+        raise TypeError(
+            f"A measured value is a number or a word, and this is {type(value).__name__} {value!r}."
+        )
+    if not math.isfinite(value):
+        raise ClaimError(f"A measured value is {value}: nothing can be claimed from it.")
+    return float(f"{value:.3g}")
+
+
+def _static_quiz(id: str, question: str, options: Mapping[str, str], answer: str) -> dict[str, object]:
+    plain = "\n".join([f"quiz {id}: {question}", *(f"  - {option}" for option in options)])
+    items = "".join(f"<li>{html.escape(option)}</li>" for option in options)
+    folded = f"<p>{html.escape(answer)}. {html.escape(options[answer])}</p>"
+    markup = (
+        f"<p>{html.escape(question)}</p><ul>{items}</ul>"
+        f"<details><summary>Pick one, then unfold the answer</summary>{folded}</details>"
+    )
+    return {"text/plain": plain, "text/html": markup}
+
+
+def _quiz_buttons(question: str, options: Mapping[str, str], answer: str) -> VBox:
+    import ipywidgets as widgets
+
+    reply = widgets.HTMLMath()
+    wide = widgets.Layout(width="auto", max_width="40em")
+    buttons = [widgets.Button(description=option, layout=wide) for option in options]
+
+    def choose(chosen: Any) -> None:
+        for button in buttons:
+            button.button_style, button.icon = "", ""
+        hit = chosen.description == answer
+        chosen.button_style, chosen.icon = ("success", "check") if hit else ("warning", "times")
+        # role=status: a screen reader says the reply while the focus stays on the button
+        reply.value = f'<div role="status">{html.escape(options[chosen.description])}</div>'
+
+    for button in buttons:
+        button.on_click(choose)
+    return widgets.VBox([widgets.HTMLMath(f"<p>{html.escape(question)}</p>"), *buttons, reply])
+
+
+def _small_png(figure: Figure) -> bytes:
+    """A picture of 256 colours: a third of the size, so that a lesson with twelve figures stays light."""
+    from PIL import Image
+
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=100, bbox_inches="tight")
+    Image.open(drawn).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT).save(
+        small, "png", optimize=True
+    )
+    return small.getvalue()
