@@ -1,13 +1,13 @@
-"""What makes a notebook a lesson: a fixed start, guesses before results, claims that can fail, exercises that answer.
+"""What makes a notebook a lesson: a fixed start, guesses, claims that can fail, exercises that answer.
 
-    lab.start("08")                                                    the first cell of every lesson
+    lab.start("08")                                               the first cell of every lesson
     lab.quiz("08-q1", "Which one ends highest?", {"DAN": ..., "DeepCORAL": ...}, answer="DeepCORAL")
-    lab.show(figure, alt="Two clouds of points that do not meet")      a figure that can also be heard
-    lab.claim("08-1", "DeepCORAL ends at least 5 points above AdaBN", holds=gain >= 5, measured={"gain": gain})
+    lab.show(figure, alt="Two clouds of points that do not meet") a figure that can also be heard
+    lab.claim("08-1", "DeepCORAL gains at least 5 points", holds=gain >= 5, measured={"gain": gain})
     lab.check("08-ex1", answer, right="it grows", why={"it vanishes": "..."})
 
-The text of these outputs is compared between machines, so it holds no trained digit: the digits behind a claim travel
-in the output's metadata, and `notebooks/render.py` collects them in `notebooks/claims.json`.
+The text of these outputs is compared between machines, so it holds no trained digit: the digits behind a claim
+travel in the output's metadata, and `notebooks/render.py` collects them in `notebooks/claims.json`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ClaimError(AssertionError):
 
 
 def start(lesson: str) -> None:
-    """Makes a run repeatable: seeds for Python, NumPy and torch, and a fixed number of threads. Prints nothing.
+    """Makes a run repeatable: seeds for Python, NumPy and torch, a fixed number of threads. Prints nothing.
 
     `lesson` is the notebook's number, "08"; the ids of its claims, checks and quizzes begin with it.
     COURSE_THREADS (default 1) sets the threads: more are faster and change the last digits of a training.
@@ -59,7 +59,7 @@ def start(lesson: str) -> None:
         )
     torch.set_num_threads(int(threads))
     random.seed(0)
-    np.random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  scikit-learn draws from it
     torch.manual_seed(0)
     _lesson = lesson
 
@@ -67,8 +67,8 @@ def start(lesson: str) -> None:
 def claim(id: str, sentence: str, holds: object, measured: Mapping[str, object] | None = None) -> None:
     """Shows `claim 08-1 holds: ...`, or raises ClaimError with the sentence and the measured values.
 
-    `holds` is one truth value, with a margin in it that other machines reach too. `measured` names the numbers behind
-    it; they are kept to three digits and not shown.
+    `holds` is one truth value, with a margin in it that other machines reach too. `measured` names the numbers
+    behind it; they are kept to three digits and not shown.
     """
     _of_this_lesson(id)
     holds = _python(holds)
@@ -88,9 +88,9 @@ def claim(id: str, sentence: str, holds: object, measured: Mapping[str, object] 
 def check(id: str, answer: object, right: object, why: Mapping[Any, str], hint: str = "") -> None:
     """Answers an exercise: not answered yet (`...`), right, or not yet and why. Never raises over an answer.
 
-    `right` is the answer or a predicate on it, best computed, as in `right="grows" if after > before else "shrinks"`.
-    `why` gives each wrong answer that people give its reason, and may give the right one its own; every other wrong
-    answer hears `hint`.
+    `right` is the answer, or a predicate on it; it is best computed, `right="grows" if after > before else
+    "shrinks"`. `why` gives each wrong answer that people give its reason, and may give the right one its own; every
+    other wrong answer hears `hint`.
     """
     _of_this_lesson(id)
     _display(_line(judge(id, answer, right, why, hint)))
@@ -101,7 +101,8 @@ def check_function(
 ) -> None:
     """Answers an exercise in code: `yours` and `right` are called with each tuple of arguments in `on`.
 
-    The keys of `why` are wrong versions that people write. A function that returns `None` or `...` is not written yet.
+    The keys of `why` are wrong versions that people write. A function that returns `None` or `...` is not written
+    yet.
     """
     _of_this_lesson(id)
     _display(_line(judge_function(id, yours, right, on, why, hint)))
@@ -110,8 +111,8 @@ def check_function(
 def quiz(id: str, question: str, options: Mapping[str, str], answer: str) -> None:
     """A guess before the result: buttons that reply, and a static twin wherever no kernel answers.
 
-    `options` maps each option to its reply; `answer` is the right one. With COURSE_PROGRESS=off, as in stored lessons
-    and in tests, the static twin stands alone, the answer folded under the question.
+    `options` maps each option to its reply; `answer` is the right one. With COURSE_PROGRESS=off, as in stored
+    lessons and in tests, the static twin stands alone, the answer folded under the question.
     """
     _of_this_lesson(id)
     if answer not in options:

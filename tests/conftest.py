@@ -17,15 +17,16 @@ jaxtyping.install_import_hook("course_utils", "tests.shapes.check")
 @pytest.fixture(autouse=True)
 def _the_same_seeds_and_one_thread():
     random.seed(0)
-    np.random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  scikit-learn draws from it
     if torch := sys.modules.get("torch"):  # a test that never imports torch does not wait for it
         torch.manual_seed(0)
         torch.set_num_threads(1)
+        torch.use_deterministic_algorithms(True)
 
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch):
-    """Refuses every address but this machine's own: a lesson or a test that needs the network fails offline."""
+    """Refuses every address but this machine's own: what needs the network would fail offline."""
 
     def guard(method):
         def guarded(self, address):
