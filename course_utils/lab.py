@@ -1,20 +1,17 @@
 """What makes a notebook a lesson: a fixed start, guesses, claims that can fail, exercises that answer.
 
-    lab.start("08")                                               the first cell of every lesson
+    lab.start("08")
     lab.quiz("08-q1", "Which one ends highest?", {"DAN": ..., "DeepCORAL": ...}, answer="DeepCORAL")
-    lab.show(figure, alt="Two clouds of points that do not meet") a figure that can also be heard
     lab.claim("08-1", "DeepCORAL gains at least 5 points", holds=gain >= 5, measured={"gain": gain})
     lab.check("08-ex1", answer, right="it grows", why={"it vanishes": "..."})
 
-The text of these outputs is compared between machines, so it holds no trained digit: the digits behind a claim
+The text of these outputs is compared between machines, so it holds no trained digit: those behind a claim
 travel in the output's metadata, and `notebooks/render.py` collects them in `notebooks/claims.json`.
 """
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import math
 import os
 import random
@@ -31,7 +28,6 @@ from course_utils.verdicts import Verdict, judge, judge_function
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
-    from matplotlib.figure import Figure
 
 _MARKS = {"open": ("○", "#e69f00"), "right": ("✓", "#009e73"), "wrong": ("✗", "#d55e00")}
 _lesson = ""
@@ -67,8 +63,8 @@ def start(lesson: str) -> None:
 def claim(id: str, sentence: str, holds: object, measured: Mapping[str, object] | None = None) -> None:
     """Shows `claim 08-1 holds: ...`, or raises ClaimError with the sentence and the measured values.
 
-    `holds` is one truth value, with a margin in it that other machines reach too. `measured` names the numbers
-    behind it; they are kept to three digits and not shown.
+    `holds` is one truth value, with a margin that other machines reach too. `measured` names the numbers
+    behind it, which are kept to three digits and not shown.
     """
     _of_this_lesson(id)
     holds = _python(holds)
@@ -88,9 +84,9 @@ def claim(id: str, sentence: str, holds: object, measured: Mapping[str, object] 
 def check(id: str, answer: object, right: object, why: Mapping[Any, str], hint: str = "") -> None:
     """Answers an exercise: not answered yet (`...`), right, or not yet and why. Never raises over an answer.
 
-    `right` is the answer, or a predicate on it; it is best computed, `right="grows" if after > before else
-    "shrinks"`. `why` gives each wrong answer that people give its reason, and may give the right one its own; every
-    other wrong answer hears `hint`.
+    `right` is the answer or a predicate on it, best computed: `right="grows" if after > before else
+    "shrinks"`. `why` gives each wrong answer that people give its reason, and may give the right one its own;
+    every other wrong answer hears `hint`.
     """
     _of_this_lesson(id)
     _display(_line(judge(id, answer, right, why, hint)))
@@ -101,7 +97,7 @@ def check_function(
 ) -> None:
     """Answers an exercise in code: `yours` and `right` are called with each tuple of arguments in `on`.
 
-    The keys of `why` are wrong versions that people write. A function that returns `None` or `...` is not written
+    The keys of `why` are wrong versions that people write. One that returns `None` or `...` is not written
     yet.
     """
     _of_this_lesson(id)
@@ -122,20 +118,6 @@ def quiz(id: str, question: str, options: Mapping[str, str], answer: str) -> Non
     static = _static_quiz(id, question, options, answer)
     buttons = _quiz_buttons(question, options, answer)._repr_mimebundle_() if _live() else {}
     _display(_Shown({**buttons, **static}))
-
-
-def show(figure: Figure, alt: str) -> None:
-    """Displays a figure and closes it; `alt` says what a reader who cannot see it should know."""
-    import matplotlib.pyplot as plt
-
-    if not alt.strip():
-        raise ValueError("lab.show needs alt text: a sentence that says what the figure shows.")
-    picture = base64.b64encode(_small_png(figure)).decode()
-    plt.close(figure)
-    data = {"text/plain": alt, "image/png": picture}
-    if _live():  # JupyterLab takes alternative text from HTML alone
-        data["text/html"] = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
-    _display(_Shown(data, {"image/png": {"alt": alt}}))
 
 
 @dataclass(frozen=True)
@@ -230,15 +212,3 @@ def _quiz_buttons(question: str, options: Mapping[str, str], answer: str) -> VBo
     for button in buttons:
         button.on_click(choose)
     return widgets.VBox([widgets.HTMLMath(f"<p>{html.escape(question)}</p>"), *buttons, reply])
-
-
-def _small_png(figure: Figure) -> bytes:
-    """A picture of 256 colours: a third of the size, so that a lesson with twelve figures stays light."""
-    from PIL import Image
-
-    drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=100, bbox_inches="tight")
-    Image.open(drawn).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT).save(
-        small, "png", optimize=True
-    )
-    return small.getvalue()

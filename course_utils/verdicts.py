@@ -24,8 +24,8 @@ class Verdict:
 def judge(id: str, answer: object, right: object, why: Mapping[Any, str], hint: str = "") -> Verdict:
     """Compares an answer with the right one, or asks `right` when it is a predicate.
 
-    Words are compared without regard to case, numbers and arrays to four digits. A wrong answer gets its reason
-    from `why`; a word that is no key of it gets the nearest one; everything else gets `hint`.
+    Words are compared without regard to case, numbers and arrays to four digits. A wrong answer gets its
+    reason from `why`, a word that is no key of it the nearest key, everything else `hint`.
     """
     if _unsolved(answer):
         return Verdict("open", f"{id}: not answered yet")
