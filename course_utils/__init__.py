@@ -1,7 +1,7 @@
 """Transfer learning across image domains, in a package that can be read in an afternoon.
 
-    run = cu.fit(cu.DANN(), cu.pair("mnist-5k -> mnist-m-5k"), seed=0)
-    run.exam()
+run = cu.fit(cu.DANN(), cu.pair("mnist-5k -> mnist-m-5k"), seed=0)
+run.exam()
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib
 from course_utils import losses, nets
 from course_utils.adapters import DAN, DANN, AdaBN, Adapter, DeepCORAL, SourceOnly, TargetOnly
 from course_utils.data import Augment, Domain, DomainPair, domain, pair
+from course_utils.errors import nearest
 from course_utils.training import fit, resume
 
 _LAZY = ("compare", "evaluation", "lab", "plots")
@@ -22,7 +23,7 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(f"course_utils.{name}")
     if name == "runs":
         return importlib.import_module("course_utils.compare").runs
-    raise AttributeError(f"course_utils has no {name!r}.")
+    raise AttributeError(f"course_utils has no {name!r}.{nearest(name, __all__)}")
 
 
 __all__ = [

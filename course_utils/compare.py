@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from course_utils import adapters as strategies
 from course_utils.adapters.base import Adapter, Sum
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
-from course_utils.data import store
+from course_utils.data import catalog, store
 from course_utils.data.pair import DomainPair
 from course_utils.errors import refuse_misspelt
 from course_utils.provenance import code_hash
@@ -33,6 +34,7 @@ class Record:
     seed: int
     settings: dict[str, object]
     code: str
+    data: list[str]
     steps: int
     history: dict[str, list[float]]
     exam: dict[str, dict[str, float]]
@@ -125,6 +127,7 @@ def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, 
         seed=seed,
         settings=_plain(settings),
         code=fit_hash(adapter),
+        data=data_hash(pair.name),
         steps=run.epoch * run.steps_per_epoch,
         history={name: [round(v, 5) for v in values] for name, values in run.history.to_dict("list").items()},
         exam={rule: {k: round(float(v), 5) for k, v in row.items()} for rule, row in exam.to_dict("index").items()},
@@ -138,8 +141,20 @@ def fit_hash(adapter: Adapter) -> str:
     return code_hash(fit, *(type(part) for part in parts))
 
 
+def data_hash(pair: str) -> list[str]:
+    """The catalog's hashes of both sides' images; empty for domains that it does not hold."""
+    return [catalog.DOMAINS[name].sha256[:12] for name in pair.split(" -> ") if name in catalog.DOMAINS]
+
+
+def adapter_of(description: str) -> Adapter:
+    """The strategy that a record's text describes: `DAN(weight=1.0, ...)`."""
+    return eval(description, {"__builtins__": {}}, vars(strategies) | {"Sum": Sum})
+
+
 def _plain(settings: dict[str, object]) -> dict[str, object]:
-    return {name: value if isinstance(value, int | float | str | None) else repr(value) for name, value in settings.items()}
+    return {
+        name: value if isinstance(value, int | float | str | None) else repr(value) for name, value in settings.items()
+    }
 
 
 def record_name(pair: str, adapter: str, seed: int, settings: dict[str, object]) -> str:
@@ -159,7 +174,7 @@ def read_record(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[st
     for path in (RECORDS / name, own_records() / name):
         if path.exists():
             record = Record(**json.loads(path.read_text(encoding="utf-8")))
-            if record.code == fit_hash(adapter):
+            if record.code == fit_hash(adapter) and record.data == data_hash(pair.name):
                 return record
     return None
 

@@ -1,4 +1,4 @@
-"""Net = backbone + bottleneck + head, where its pretrained weights come from, and what batch norm does with two domains."""
+"""Net = backbone + bottleneck + head; where pretrained weights come from; what batch norm does with two domains."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ def small_cnn(
 ) -> Net:
     """A net for images of 28 to 32 px, trained from nothing in seconds on one core.
 
-    backbone: `small` (3x3, 16-32-64), `lenet` (5x5, 32-48: the MNIST net of Ganin et al. 2016), `wide` (3x3, 32-64-128).
+    backbone: `small` (3x3, 16-32-64), `lenet` (5x5, 32-48: the MNIST net of Ganin et al. 2016) or `wide`
+        (3x3, 32-64-128).
     Raises ValueError with the nearest names for another one.
     """
     if backbone not in SMALL_BACKBONES:
@@ -296,7 +297,11 @@ def estimate_statistics(net: nn.Module, batches: list[Tensor]) -> None:
         n = arguments[0].numel() / arguments[0].shape[1]
         mean, variance = layer.running_mean.double(), layer.running_var.double() * (n - 1) / n
         total = sums[layer]
-        total[0], total[1], total[2] = total[0] + n, total[1] + n * mean, total[2] + n * (variance + mean.square())
+        total[0], total[1], total[2] = (
+            total[0] + n,
+            total[1] + n * mean,
+            total[2] + n * (variance + mean.square()),
+        )
 
     mode = net.training
     hooks = [layer.register_forward_hook(add) for layer in layers]

@@ -18,13 +18,17 @@ def code_hash(*roots: Callable | type) -> str:
     A comment, a docstring or an unrelated function changes nothing; a constant used three calls down does.
     """
     reached: dict[tuple[str, str], str] = {}
+    seen: set[tuple[str, str]] = set()
     waiting = [(root.__module__, root.__qualname__) for root in roots]
     while waiting:
-        module, name = waiting.pop()
+        module, name = place = waiting.pop()
+        if place in seen:
+            continue
+        seen.add(place)
         definitions, imports = _read(module)
         if name in imports:
             waiting.append(imports[name])
-        elif name in definitions and (module, name) not in reached:
+        elif name in definitions:
             node = definitions[name]
             reached[module, name] = ast.dump(node)
             waiting += [(module, n.id) for n in ast.walk(node) if isinstance(n, ast.Name)]

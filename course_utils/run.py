@@ -117,7 +117,11 @@ class Run:
             epochs |= {"selected": self.selected_epoch, "peeked": int(np.argmax(accuracies)) + 1}
         source = self._accuracies("source")
         rows = {
-            name: {"epoch": e if self.settings.snapshots else self.epoch, "source": source[e - 1], "target": accuracies[e - 1]}
+            name: {
+                "epoch": e if self.settings.snapshots else self.epoch,
+                "source": source[e - 1],
+                "target": accuracies[e - 1],
+            }
             for name, e in epochs.items()
         }
         if oracle is not None:
@@ -158,7 +162,8 @@ class Run:
 
     def __repr__(self) -> str:
         state = f", stopped: {self.stopped}" if self.stopped else ""
-        return f"Run({self.adapter!r} on {self.pair.name!r}, seed {self.seed}, epoch {self.epoch} of {self.settings.epochs}{state})"
+        epochs = f"epoch {self.epoch} of {self.settings.epochs}"
+        return f"Run({self.adapter!r} on {self.pair.name!r}, seed {self.seed}, {epochs}{state})"
 
     # -- what a checkpoint holds ---------------------------------------------------------------------------------
 

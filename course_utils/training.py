@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,10 +16,18 @@ from torch import Tensor
 from course_utils.adapters.base import Adapter, Batch, Terms, View
 from course_utils.data.augment import Augment
 from course_utils.data.batches import Batches, generator
-from course_utils.data.pair import DomainPair, Part
+from course_utils.data.domain import Part
+from course_utils.data.pair import DomainPair
 from course_utils.errors import refuse_misspelt
 from course_utils.evaluation import distances
-from course_utils.evaluation.validators import Entropy, InformationMaximisation, Scored, SourceRisk, Validator
+from course_utils.evaluation.validators import (
+    CalibratedInformationMaximisation,
+    Entropy,
+    InformationMaximisation,
+    Scored,
+    SourceRisk,
+    Validator,
+)
 from course_utils.nets import Net, Output, batchnorm_policy, default_net, statistics_of
 from course_utils.progress import progress_bar
 from course_utils.run import Run, Settings
@@ -28,7 +35,7 @@ from course_utils.tasks import Labels
 
 LIGHT = Augment(rotation=10, scale=0.1, translation=0.07)
 EVALUATION_BATCH = 512
-VALIDATORS = (SourceRisk(), Entropy(), InformationMaximisation())
+VALIDATORS = (SourceRisk(), Entropy(), InformationMaximisation(), CalibratedInformationMaximisation())
 
 
 class NotFiniteError(ArithmeticError):
@@ -44,7 +51,7 @@ def fit(
     epochs: int = 12,
     seed: int = 0,
     batch_size: int = 64,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 5e-3,
     weight_decay: float = 1e-2,
     batchnorm: str = "separate",
     augment: Augment | None = LIGHT,
@@ -110,7 +117,9 @@ def resume(run: Run) -> Run:
     """Trains from the run's last whole epoch to its end: the same weights as without the break."""
     settings = run.settings
     sides = {side: getattr(run.pair, side).train for side in run.adapter.sides}
-    batches = {side: Batches(part, settings.batch_size, seed=2 * run.seed + (side == "target")) for side, part in sides.items()}
+    batches = {
+        side: Batches(part, settings.batch_size, seed=2 * run.seed + (side == "target")) for side, part in sides.items()
+    }
     bar = progress_bar(settings.epochs, f"{type(run.adapter).__name__} on {run.pair.name}")
     run.stopped, whole = None, run.state()
     try:
@@ -222,12 +231,13 @@ def predict(run: Run, part: Part) -> Output:
 
 @contextmanager
 def target_statistics(run: Run) -> Iterator[None]:
-    """Inside, batch norm is set for the target: re-estimated on its unlabelled training images under `separate`.
+    """Inside, batch norm is set for the target: re-estimated on its unlabelled training images.
 
-    Under the other policies, and for a net that never looks at the target, the running statistics stay: that is
-    what such a net has at deployment.
+    Not where training has already mixed both domains into the running statistics, and not for source-only, which
+    never sees a target image.
     """
-    if run.adapter.target_statistics and run.settings.batchnorm == "separate":
+    apart = run.settings.batchnorm == "separate" or "target" not in run.adapter.sides
+    if run.adapter.target_statistics and apart:
         batches = _image_batches(run.pair.target.train, run.settings.device)
         with _autocast(run), statistics_of(run.net, batches):
             yield

@@ -176,7 +176,5 @@ def test_importing_lab_loads_no_widget_and_no_plot():
     """They cost a second, and a lesson that shows neither should not wait for them."""
     code = "import sys; from course_utils import lab; print(*sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert not re.findall(r"\b(ipywidgets|matplotlib|pandas|sklearn)\b", done.stdout)

@@ -182,7 +182,10 @@ PAIRWISE = {
 @pytest.mark.parametrize("name", PAIRWISE)
 def test_a_loss_under_autocast_equals_the_float32_loss(name: str) -> None:
     """Gram and covariance matrices in bfloat16 cost up to 20 points of accuracy (pitfall 45)."""
-    source, target = points(32, 64, dtype=torch.float32), points(32, 64, seed=1, shift=0.1, dtype=torch.float32)
+    source, target = (
+        points(32, 64, dtype=torch.float32),
+        points(32, 64, seed=1, shift=0.1, dtype=torch.float32),
+    )
     plain = PAIRWISE[name](source, target)
     with torch.autocast("cpu", torch.bfloat16):
         inside = PAIRWISE[name](source, target)

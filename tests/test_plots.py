@@ -52,9 +52,7 @@ DRAWN = {
         ["source-only", "DANN"],
         TITLE,
     ),
-    "curves": lambda: plots.curves(
-        {n: a_history(0.6) for n in ("DAN", "DANN", "Mine")}, "accuracy", TITLE, "", 0.6
-    ),
+    "curves": lambda: plots.curves({n: a_history(0.6) for n in ("DAN", "DANN", "Mine")}, "accuracy", TITLE, "", 0.6),
     "bars": lambda: plots.bars(TABLE, TITLE),
     "answers": lambda: plots.answers(
         {"photograph": PIXELS[0], "redrawn": PIXELS[1]},
@@ -80,9 +78,7 @@ def texts(drawing):
 
 def lines_with_style(axes, name):
     return [
-        line
-        for line in axes.lines
-        if line.get_color() == plots.METHODS[name].colour and len(line.get_xdata()) == 2
+        line for line in axes.lines if line.get_color() == plots.METHODS[name].colour and len(line.get_xdata()) == 2
     ]
 
 
@@ -153,16 +149,12 @@ def test_a_method_has_one_colour_in_bars_and_in_curves():
     bars = plots.bars(TABLE, TITLE).axes[0]
     names = [label.get_text() for label in bars.get_yticklabels()]
     colours = dict(zip(names, [to_hex(bar.get_facecolor()).upper() for bar in bars.patches], strict=True))
-    curves = plots.curves(
-        {"DAN": a_history(0.5), "DANN": a_history(0.9)}, "accuracy", TITLE, "accuracy"
-    ).axes[0]
+    curves = plots.curves({"DAN": a_history(0.5), "DANN": a_history(0.9)}, "accuracy", TITLE, "accuracy").axes[0]
     assert {line.get_label(): line.get_color() for line in curves.lines}.items() <= colours.items()
 
 
 def test_every_adapter_of_the_course_has_a_colour_of_its_own():
-    course = {
-        name for name, a in vars(adapters).items() if isinstance(a, type) and issubclass(a, adapters.Adapter)
-    }
+    course = {name for name, a in vars(adapters).items() if isinstance(a, type) and issubclass(a, adapters.Adapter)}
     assert course - {"Adapter", "Sum"} <= set(plots.METHODS)
     colours = [method.colour for method in plots.METHODS.values()]
     assert len(set(colours)) == len(colours)

@@ -55,9 +55,10 @@ def test_ctrl_c_returns_the_run_so_far_and_resume_ends_at_the_same_bits(method, 
 def test_a_checkpoint_continues_after_a_crash_at_the_same_bits(tmp_path, monkeypatch) -> None:
     file = tmp_path / "run.pt"
     whole = cu.fit(cu.DANN(), feature_pair(), **FOUR)
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+    with monkeypatch.context() as patch:
         stop_after(3, patch, Interrupted)
-        cu.fit(cu.DANN(), feature_pair(), checkpoint=file, **FOUR)
+        with pytest.raises(Interrupted):
+            cu.fit(cu.DANN(), feature_pair(), checkpoint=file, **FOUR)
     assert [f.name for f in tmp_path.iterdir()] == ["run.pt"], "nothing half-written"
     run = cu.fit(cu.DANN(), feature_pair(), checkpoint=file, **FOUR)
     assert torch.equal(weights(run), weights(whole)) and run.history.equals(whole.history)
@@ -163,7 +164,9 @@ def test_a_batch_larger_than_the_set_is_refused() -> None:
         cu.fit(cu.SourceOnly(), feature_pair(), epochs=1)
 
 
-@pytest.mark.parametrize(("method", "moved"), [(cu.SourceOnly(), False), (cu.AdaBN(), True), (cu.DAN(), True)], ids=repr)
+@pytest.mark.parametrize(
+    ("method", "moved"), [(cu.SourceOnly(), False), (cu.AdaBN(), True), (cu.DAN(), True)], ids=repr
+)
 def test_the_target_is_scored_with_its_own_statistics_unless_the_net_never_saw_it(method, moved: bool) -> None:
     """Pitfall 46; source-only keeps the source's statistics, as it would at deployment."""
     run = cu.fit(method, feature_pair(), **FAST)

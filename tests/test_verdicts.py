@@ -46,9 +46,7 @@ def test_a_wrong_number_that_people_give_is_told_its_own_reason():
 
 def test_a_predicate_judges_a_range_and_says_no_to_what_it_cannot_read():
     def asked(answer):
-        return judge(
-            "ex", answer, lambda width: 0.3 < width < 3, {0.01: "Every image is alone."}, hint="Wider."
-        )
+        return judge("ex", answer, lambda width: 0.3 < width < 3, {0.01: "Every image is alone."}, hint="Wider.")
 
     assert asked(1.0).state == "right"
     assert asked(0.01).text == "ex: not yet. Every image is alone."

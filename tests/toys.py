@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_utils.data.pair import Domain, DomainPair, pair
+from course_utils.data.domain import Domain
+from course_utils.data.pair import DomainPair, pair
 
 CLASSES = ("zero", "one", "two")
 

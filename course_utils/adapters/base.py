@@ -165,5 +165,3 @@ class Sum(Adapter):
         players = self.first.players(net)
         next(iter(players.values())).extend(self.second.groups())
         return players
-
-

@@ -15,7 +15,8 @@ class DAN(Adapter):
 
     Paper: Long, Cao, Wang, Jordan 2015, "Learning Transferable Features with Deep Adaptation Networks".
     Minimises  L_y(source) + λ Σ_l MMD²(source_l, target_l)  over the layers l = features, logits.
-    Symbols: λ = weight · schedule(progress);  source_l, target_l = `(n, d_l)`;  bandwidths = factors · mean ||z - z'||².
+    Symbols: λ = weight · schedule(progress);  source_l, target_l = `(n, d_l)`;  bandwidths =
+        factors · mean ||z - z'||².
     Differs from the paper: the biased quadratic estimate, and equal instead of optimised kernel weights.
     Can go wrong: kernels too narrow or too wide give no gradient; classes may be matched crosswise.
     Taught in: notebook 08.

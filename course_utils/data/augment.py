@@ -73,9 +73,7 @@ class Augment:
             images = self._recolour(images, generator)
         return images
 
-    def draw_maps(
-        self, images: Float[Tensor, "n c h w"], generator: torch.Generator
-    ) -> Float[Tensor, "n 2 3"]:
+    def draw_maps(self, images: Float[Tensor, "n c h w"], generator: torch.Generator) -> Float[Tensor, "n 2 3"]:
         """One affine map an image, from where a pixel goes to where it comes from, in -1..1 across it."""
         n, aspect = len(images), images.shape[3] / images.shape[2]
         angle, scale, side, *places = _uniform(images, generator, n, 7).unbind(1)
@@ -90,9 +88,7 @@ class Augment:
         rows = cos, -sin / aspect, shift[:, 0], sin * aspect, cos, shift[:, 1]
         return torch.stack(rows, 1).view(n, 2, 3)
 
-    def _recolour(
-        self, images: Float[Tensor, "n c h w"], generator: torch.Generator
-    ) -> Float[Tensor, "n c h w"]:
+    def _recolour(self, images: Float[Tensor, "n c h w"], generator: torch.Generator) -> Float[Tensor, "n c h w"]:
         n, channels = images.shape[:2]
         shared = _uniform(images, generator, n, 2, 1, 1)
         own = _uniform(images, generator, n, 2 * channels, 1, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from course_utils.data.pair import Part
+from course_utils.data.domain import Part
 
 
 class Batches:

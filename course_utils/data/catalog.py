@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from course_utils.data import embedded
-from course_utils.data.pair import Domain
+from course_utils.data.domain import Domain
 from course_utils.errors import nearest
 
 

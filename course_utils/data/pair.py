@@ -1,139 +1,18 @@
-"""A domain, one split of it, and a pair of domains whose target labels are sealed."""
+"""Two domains as a pair: a labelled source, and a target whose labels are sealed."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-SPLITS = ("train", "validation", "test")
-
-
-class SealedLabelsError(RuntimeError):
-    """Raised when code reads target labels that a learner without labels would not have."""
+from course_utils.data import catalog, store
+from course_utils.data.domain import SPLITS, Domain, Part
 
 
 class PairError(ValueError):
     """Raised when two domains cannot stand on the two sides of one pair."""
-
-
-@dataclass(frozen=True, eq=False)
-class Domain:
-    """Images of one origin with their labels, and the splits frozen when the array was built.
-
-    images: uint8 `(N, C, H, W)` as published, possibly a read-only memory map, or cached features
-        `(N, D)` float32.
-    targets: what can be predicted, `{"label": int64 (N,)}` at least.
-    splits: index arrays for train, validation and test; together they cover every image once.
-    groups: the original behind each image `(N,)`. No original stands in two splits.
-    pictures: uint8 thumbnails `(N, C, h, w)` where `images` are features.
-
-    Raises ValueError, naming the domain, for arrays that no lesson could use.
-    """
-
-    name: str
-    images: np.ndarray
-    targets: Mapping[str, np.ndarray]
-    classes: tuple[str, ...]
-    splits: Mapping[str, np.ndarray]
-    ids: np.ndarray
-    groups: np.ndarray
-    pictures: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        images, labels = self.images, self.targets["label"]
-        if images.ndim not in (2, 4) or len(images) == 0:
-            raise ValueError(
-                f"{self.name}: images have the shape {images.shape}; expected (N, C, H, W) uint8 or "
-                "(N, D) float32 with N > 0."
-            )
-        wanted = np.dtype("uint8" if images.ndim == 4 else "float32")
-        if images.dtype != wanted:
-            raise ValueError(f"{self.name}: images are {images.dtype}; expected {wanted}.")
-        if _is_constant(images):
-            raise ValueError(
-                f"{self.name}: every pixel has the value {images.flat[0]}. "
-                "Look at how the files were read before anything is trained on them."
-            )
-        for what, array in {"label": labels, "ids": self.ids, "groups": self.groups}.items():
-            if len(array) != len(images):
-                raise ValueError(f"{self.name}: {len(array)} {what} for {len(images)} images.")
-        outside = labels[(labels < 0) | (labels >= len(self.classes))]
-        if len(outside):
-            raise ValueError(
-                f"{self.name}: label {outside[0]} is outside 0..{len(self.classes) - 1} "
-                f"({len(outside)} of {len(labels)} labels)."
-            )
-        covered = np.sort(np.concatenate([self.splits[s] for s in SPLITS]))
-        if not np.array_equal(covered, np.arange(len(images))):
-            raise ValueError(f"{self.name}: the splits {SPLITS} do not cover every image exactly once.")
-
-    @property
-    def labels(self) -> np.ndarray:
-        """`(N,)` int64."""
-        return self.targets["label"]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __repr__(self) -> str:
-        shape = "x".join(str(n) for n in self.images.shape[1:])
-        return f"Domain({self.name!r}, {len(self):,} of {shape}, {len(self.classes)} classes)"
-
-
-def _is_constant(images: np.ndarray, probe: int = 256) -> bool:
-    # A look at some images decides nearly always; only a suspicious set is read whole.
-    first = images.flat[0]
-    return bool((images[:probe] == first).all() and (images == first).all())
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """One split of one domain: `indices` into the domain, with labels that may be sealed."""
-
-    domain: Domain
-    split: str
-    indices: np.ndarray
-    sealed: bool = False
-
-    @property
-    def images(self) -> np.ndarray:
-        """`(n, C, H, W)` uint8, or `(n, D)` float32 features."""
-        return self.domain.images[self.indices]
-
-    @property
-    def labels(self) -> np.ndarray:
-        """`(n,)` int64. Raises SealedLabelsError on the unlabelled side of a pair."""
-        if self.sealed:
-            raise SealedLabelsError(
-                f"The {self.split} labels of {self.domain.name!r} are sealed. In unsupervised adaptation nobody "
-                "has labelled the target: a method, a stopping rule or a choice of settings that reads these "
-                "labels reports a number that cannot be reached in practice. Score on target.test after "
-                "training, ask cu.pair(..., shots=k) for k labels a class, or open them on the record with "
-                'pair.unseal("why").'
-            )
-        return self.domain.labels[self.indices]
-
-    @property
-    def ids(self) -> np.ndarray:
-        return self.domain.ids[self.indices]
-
-    @property
-    def groups(self) -> np.ndarray:
-        return self.domain.groups[self.indices]
-
-    def take(self, positions: np.ndarray) -> Part:
-        """The same part, only at `positions`."""
-        return dataclasses.replace(self, indices=self.indices[positions])
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __repr__(self) -> str:
-        state = "sealed" if self.sealed else "labelled"
-        return f"Part({self.domain.name!r}, {self.split}, {len(self):,} images, {state})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +41,7 @@ class DomainPair:
     source: Side
     target: Side
     classes: tuple[str, ...]
-    unsealed: str | None = field(default=None)
+    unsealed: str | None = None
 
     def unseal(self, reason: str) -> DomainPair:
         """The same pair with open target labels, for the oracle row. The reason is recorded."""
@@ -197,12 +76,10 @@ def pair(which: str | tuple[Domain, Domain], shots: int | None = None, seed: int
     shots: opens this many target training labels per class (`pair.target.shots`), drawn with `seed`.
 
     Both sides get the channels and the size that the catalog's row names. No original stands on both
-    sides: a source image whose original is also in the target is left out.
+    sides: the side that has more originals leaves the shared ones out.
     Raises UnknownPairError with the nearest names, and PairError when the domains do not fit.
     """
     if isinstance(which, str):
-        from course_utils.data import catalog, store
-
         row = catalog.pair_row(which)
         sides = [store.domain(name) for name in (row.source, row.target)]
         if row.classes is not None:
@@ -214,7 +91,11 @@ def pair(which: str | tuple[Domain, Domain], shots: int | None = None, seed: int
             channels = max(source.images.shape[1], target.images.shape[1])
             source, target = (_reshape(side, channels, side.images.shape[2]) for side in (source, target))
     _refuse_mismatch(source, target)
-    source = _without(source, np.unique(target.groups))
+    # The side with more originals gives up the shared ones, or nothing would be left of the other.
+    if len(np.unique(source.groups)) >= len(np.unique(target.groups)):
+        source = _without(source, target.groups)
+    else:
+        target = _without(target, source.groups)
     parts = {split: Part(target, split, target.splits[split], sealed=split != "test") for split in SPLITS}
     return DomainPair(
         name=f"{source.name} -> {target.name}",
@@ -253,7 +134,7 @@ def _restrict(domain: Domain, classes: tuple[str, ...]) -> Domain:
 def _without(domain: Domain, groups: np.ndarray) -> Domain:
     keep = ~np.isin(domain.groups, groups)
     if not keep.any():
-        raise PairError(f"Every original of {domain.name!r} also stands in the target: nothing is left to learn from.")
+        raise PairError(f"Every original of {domain.name!r} also stands on the other side: nothing is left of it.")
     return domain if keep.all() else _select(domain, keep)
 
 
@@ -277,10 +158,9 @@ def _reshape(domain: Domain, channels: int, size: int) -> Domain:
     if images.shape[2:] != (size, size):
         import cv2
 
-        images = np.stack([
-            np.atleast_3d(cv2.resize(image.transpose(1, 2, 0), (size, size), interpolation=cv2.INTER_AREA)).transpose(2, 0, 1)
-            for image in images
-        ])  # fmt: skip
+        scaled = [cv2.resize(image.transpose(1, 2, 0), (size, size), interpolation=cv2.INTER_AREA) for image in images]
+        # OpenCV drops the channel axis of grey images.
+        images = np.stack([np.atleast_3d(image).transpose(2, 0, 1) for image in scaled])
     if images.shape[1] == 1 and channels == 3:
         images = np.broadcast_to(images, (len(images), 3, size, size))
     if images.shape[1] != channels:

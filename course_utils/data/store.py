@@ -20,7 +20,7 @@ import platformdirs
 
 from course_utils.data import catalog
 from course_utils.data.catalog import DomainRow
-from course_utils.data.pair import SPLITS, Domain
+from course_utils.data.domain import SPLITS, Domain
 
 LAYOUT = 1
 
@@ -138,11 +138,7 @@ def _open(row: DomainRow, folder: Path) -> Domain:
     return Domain(
         name=row.name,
         images=arrays["images"],
-        targets={
-            name.removeprefix("target-"): values
-            for name, values in arrays.items()
-            if name.startswith("target-")
-        },
+        targets={name.removeprefix("target-"): values for name, values in arrays.items() if name.startswith("target-")},
         classes=tuple(meta["classes"]),
         splits={split: arrays[f"split-{split}"] for split in SPLITS},
         ids=arrays["ids"],

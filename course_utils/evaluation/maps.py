@@ -1,8 +1,8 @@
 """Shift maps: both domains in one t-SNE picture, and how far that picture may be believed.
 
-A map of each domain by itself can show nothing about the distance between them, so both are embedded together.
-Distances between clusters are not metric in t-SNE; beside every map stand two numbers, the mix of neighbours in the
-map and in the features, and where they differ the map lies.
+A map of each domain by itself shows nothing about the distance between them, so both are embedded together.
+Distances between clusters are not metric in t-SNE; beside every map stand two numbers, the mix of neighbours in
+the map and in the features, and where they differ the map lies.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLD, WARM = (250, 500), (100, 250)
 
 @dataclass(frozen=True)
 class ShiftMap:
-    """Points of both domains in one plane, with the mix of neighbours there and in the features it was made from."""
+    """Points of both domains in one plane, with the mix of neighbours there and in the features behind it."""
 
     source: Float[np.ndarray, "n 2"]
     target: Float[np.ndarray, "m 2"]
@@ -34,8 +34,8 @@ class ShiftMap:
 def shift_map(source: Float[Array, "n d"], target: Float[Array, "m d"], seed: int = 0) -> ShiftMap:
     """One joint t-SNE map of both domains (van der Maaten 2014; openTSNE, exact neighbours, Barnes-Hut).
 
-    The perplexity is 30, and a third of the other points where there are fewer than 91: t-SNE looks at three times
-    as many neighbours. Raises ValueError for fewer than 12 points, or if all of them are the same.
+    The perplexity is 30, and a third of the other points where there are fewer than 91: t-SNE looks at three
+    times as many neighbours. Raises ValueError for fewer than 12 points, or if all of them are the same.
     """
     joint = _joint(source, target)
     return _judged(joint, _embed(joint, _principal(joint, seed), COLD, seed), len(source))
@@ -46,9 +46,9 @@ def epoch_maps(
 ) -> list[ShiftMap]:
     """A map for each epoch, turned and mirrored to lie over the one before.
 
-    Warm, an epoch starts from the previous map shrunk to a point (standard deviation 1e-4). Started from it at full
-    size it would be cheaper still and untrue: points cannot pass each other against the repulsion, and domains
-    look apart long after their features have mixed. Cold, each epoch starts anew, at about twice the cost.
+    Warm, an epoch starts from the previous map shrunk to a point (standard deviation 1e-4). Started from it at
+    full size it would be cheaper still and untrue: points cannot pass each other against the repulsion, and
+    domains look apart long after their features have mixed. Cold, each epoch starts anew, at twice the cost.
     """
     maps: list[ShiftMap] = []
     for source, target in zip(sources, targets, strict=True):
@@ -63,13 +63,11 @@ def epoch_maps(
 
 
 def pack_map(shift: ShiftMap) -> dict[str, np.ndarray]:
-    """Arrays for `np.savez`: positions as uint16 in the map's own square, 4 bytes a point; see `unpack_map`."""
+    """Arrays for `np.savez`: positions as uint16 in the map's own square, 4 bytes a point (`unpack_map`)."""
     points = np.concatenate([shift.source, shift.target])
     corner = points.min(0)
     side = (points - corner).max() or 1.0
-    square = [
-        np.rint((part - corner) / side * 65535).astype(np.uint16) for part in (shift.source, shift.target)
-    ]
+    square = [np.rint((part - corner) / side * 65535).astype(np.uint16) for part in (shift.source, shift.target)]
     return {
         "source": square[0],
         "target": square[1],
@@ -89,15 +87,11 @@ def unpack_map(packed: Mapping[str, np.ndarray]) -> ShiftMap:
 def _joint(source: Array, target: Array) -> Float[np.ndarray, "points d"]:
     joint = np.concatenate([as_numpy(source), as_numpy(target)]).astype(np.float64)
     if len(joint) < 12:
-        raise ValueError(
-            f"A map of {len(joint)} points shows nothing. Pass at least 12, better some hundred."
-        )
+        raise ValueError(f"A map of {len(joint)} points shows nothing. Pass at least 12, better some hundred.")
     if not np.isfinite(joint).all():
         raise ValueError("The features hold NaN or infinity: training diverged before they were taken.")
     if np.ptp(joint, axis=0).max() == 0:
-        raise ValueError(
-            "All features are the same point: the network has collapsed, and there is nothing to map."
-        )
+        raise ValueError("All features are the same point: the network has collapsed, and there is nothing to map.")
     return joint
 
 
@@ -138,7 +132,7 @@ def _embed(
 def _laid_over(
     before: Float[np.ndarray, "points 2"], points: Float[np.ndarray, "points 2"]
 ) -> Float[np.ndarray, "points 2"]:
-    """Rotated, mirrored and moved onto the map before (orthogonal Procrustes), never scaled: size is a finding."""
+    """Rotated, mirrored and moved onto the map before (orthogonal Procrustes), but not scaled."""
     from scipy.linalg import orthogonal_procrustes
 
     centred = points - points.mean(0)

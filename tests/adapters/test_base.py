@@ -55,7 +55,10 @@ class Game(Adapter):
         yield {"critic": self.critic(before.detach()).square().mean()}, ("critic",)
         source, target = batch.forward()
         self.seen.append((before, target.features))
-        yield {"task": self.task.loss(source), "answer": self.critic(target.features).square().mean()}, ("net",)
+        yield (
+            {"task": self.task.loss(source), "answer": self.critic(target.features).square().mean()},
+            ("net",),
+        )
 
     def players(self, net: nn.Module) -> dict[str, list[dict]]:
         return {"critic": self.groups(), "net": net.groups()}

@@ -12,7 +12,8 @@ import torch
 import course_utils as cu
 from course_utils import adapters
 from course_utils.adapters.base import Adapter, Sum
-from course_utils.data.pair import DomainPair, SealedLabelsError
+from course_utils.data.domain import SealedLabelsError
+from course_utils.data.pair import DomainPair
 from tests.toys import FAST, feature_pair, toy_pair
 
 LABELS_IN_THE_DOCSTRING = ("Paper:", "Minimises", "Symbols:", "Differs from", "Can go wrong:", "Taught in:")

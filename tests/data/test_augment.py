@@ -12,9 +12,7 @@ from torchvision.transforms.v2 import functional as tv
 from course_utils.data import augment
 from course_utils.data.augment import Augment
 
-EVERYTHING = Augment(
-    rotation=30, scale=0.2, translation=0.1, crop=0.3, brightness=0.3, contrast=0.5, colour=0.5
-)
+EVERYTHING = Augment(rotation=30, scale=0.2, translation=0.1, crop=0.3, brightness=0.3, contrast=0.5, colour=0.5)
 OPTIONS = ("rotation", "scale", "translation", "crop", "brightness", "contrast", "colour")
 
 

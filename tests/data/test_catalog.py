@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from course_utils.data import catalog, store
-from course_utils.data.pair import SPLITS
+from course_utils.data.domain import SPLITS
 
 every_domain = pytest.mark.parametrize("name", catalog.DOMAINS)
 every_pair = pytest.mark.parametrize("name", catalog.PAIRS)

@@ -93,11 +93,7 @@ def find(patch, photograph):
     """Every left edge, and the width, where `patch` (28, 28, 3) stands in the photograph exactly."""
     first, last = photograph[:-27, :-27] == patch[0, 0], photograph[27:, 27:] == patch[27, 27]
     places = np.argwhere((first & last).all(2))
-    return [
-        (x, photograph.shape[1])
-        for y, x in places
-        if np.array_equal(photograph[y : y + 28, x : x + 28], patch)
-    ]
+    return [(x, photograph.shape[1]) for y, x in places if np.array_equal(photograph[y : y + 28, x : x + 28], patch)]
 
 
 def test_mnist_m_is_a_digit_of_its_group_on_patches_of_two_photographs_that_train_and_test_do_not_share(
@@ -133,10 +129,7 @@ def test_mnist_m_takes_250_digits_a_class_twice_each_and_leaves_a_source_of_the_
 
 def test_fonts_of_the_glyphs_test_split_are_of_a_family_that_training_never_sees(built):
     domain = built["glyphs"]
-    fonts = {
-        split: {g.removeprefix("glyphs:") for g in domain.groups[rows]}
-        for split, rows in domain.splits.items()
-    }
+    fonts = {split: {g.removeprefix("glyphs:") for g in domain.groups[rows]} for split, rows in domain.splits.items()}
     assert {split: len(names) for split, names in fonts.items()} == {"train": 15, "validation": 2, "test": 4}
     assert all(name.startswith("STIX") for name in fonts["test"])
     assert not any(name.startswith("STIX") for name in fonts["train"] | fonts["validation"])

@@ -12,7 +12,7 @@ import pytest
 
 from course_utils.data import catalog, store
 from course_utils.data.catalog import DomainRow
-from course_utils.data.pair import Domain
+from course_utils.data.domain import Domain
 
 SPLITS = {"train": np.arange(7), "validation": np.array([7]), "test": np.array([8, 9])}
 
@@ -144,9 +144,7 @@ def test_two_builds_at_the_same_time_both_end_well(folder, monkeypatch):
     assert list(folder.parent.iterdir()) == [folder]
 
 
-@pytest.mark.parametrize(
-    "name", ["images.npy", "target-label.npy", "split-test.npy", "groups.npy", "meta.json"]
-)
+@pytest.mark.parametrize("name", ["images.npy", "target-label.npy", "split-test.npy", "groups.npy", "meta.json"])
 @pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
 def test_a_damaged_file_is_refused_by_name_and_rebuilt_on_request(folder, name, damage):
     store.domain("tiny")

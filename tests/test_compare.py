@@ -1,0 +1,105 @@
+"""Tables always carry the baselines and the oracle; records are read when they are still true."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import course_utils as cu
+from course_utils import compare
+from tests.toys import FAST, feature_pair
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    """Records of this test alone."""
+    monkeypatch.setattr(compare, "RECORDS", tmp_path / "course")
+    monkeypatch.setattr(compare, "own_records", lambda: tmp_path / "own")
+    return tmp_path
+
+
+@pytest.fixture
+def fits(monkeypatch) -> list[str]:
+    """Which strategies were really trained."""
+    trained, fit = [], compare.fit
+    monkeypatch.setattr(compare, "fit", lambda a, *rest, **s: (trained.append(type(a).__name__), fit(a, *rest, **s))[1])
+    # The hash is that of the true fit, which the counting one stands in front of.
+    monkeypatch.setattr(compare, "fit_hash", lambda adapter: "hash")
+    return trained
+
+
+def test_every_table_has_source_only_adabn_and_the_oracle(records, fits) -> None:
+    table = cu.runs([cu.DAN(), cu.SourceOnly()], feature_pair(), seeds=(0, 1), settings=FAST)
+    assert list(table.summary().index) == ["SourceOnly", "AdaBN", "DAN", "TargetOnly"]
+    assert sorted(set(fits)) == ["AdaBN", "DAN", "SourceOnly", "TargetOnly"] and len(fits) == 8
+
+
+def test_a_second_call_reads_the_records(records, fits) -> None:
+    first = cu.runs([cu.DAN()], feature_pair(), seeds=(0,), settings=FAST)
+    fits.clear()
+    again = cu.runs([cu.DAN()], feature_pair(), seeds=(0,), settings=FAST)
+    assert not fits and again == first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": FAST | {"epochs": 3}},
+        {"seeds": (1,)},
+        {"adapters": [cu.DAN(weight=9.0)]},
+    ],
+    ids=["settings", "seed", "the strategy's own settings"],
+)
+def test_another_question_is_not_answered_by_an_old_record(records, fits, change) -> None:
+    question = {"adapters": [cu.DAN()], "pair": feature_pair(), "seeds": (0,), "settings": FAST}
+    cu.runs(**question)
+    fits.clear()
+    cu.runs(**question | change)
+    assert "DAN" in fits
+
+
+def test_a_record_made_with_other_code_is_made_again(records, fits, monkeypatch) -> None:
+    cu.runs([cu.DAN()], feature_pair(), seeds=(0,), settings=FAST)
+    fits.clear()
+    monkeypatch.setattr(compare, "fit_hash", lambda adapter: "other code")
+    cu.runs([cu.DAN()], feature_pair(), seeds=(0,), settings=FAST)
+    assert len(fits) == 4
+
+
+def test_the_summary_is_mean_and_extremes_over_seeds(records) -> None:
+    table = cu.runs([cu.DAN()], feature_pair(), seeds=(0, 1, 2), settings=FAST)
+    expected = [cu.fit(cu.DAN(), feature_pair(), seed=s, **FAST).exam().loc["last", "target"] for s in (0, 1, 2)]
+    row = table.summary().loc["DAN"]
+    assert row["target"] == pytest.approx(np.mean(expected), abs=1e-5)
+    assert (row["lowest"], row["highest"]) == pytest.approx((min(expected), max(expected)), abs=1e-5)
+    summary = table.summary()
+    assert row["gain"] == pytest.approx(row["target"] - summary.loc["SourceOnly", "target"])
+    assert row["oracle gap"] == pytest.approx(summary.loc["TargetOnly", "target"] - row["target"])
+    assert list(table.histories(seed=1)["DAN"]["epoch"]) == [1, 2]
+
+
+def test_a_record_survives_json_and_leaves_nothing_half_written(records) -> None:
+    record = compare.Record("a -> b", "DAN(weight=1.0)", 0, {}, "code", ["x", "y"], 5, {"epoch": [1.0]}, {}, [0.5])
+    path = compare.write_record(record, records / "course")
+    assert compare.Record(**json.loads(path.read_text())) == record
+    assert [p.name for p in path.parent.iterdir()] == [path.name] and path.parent.name == "a--b"
+    assert dataclasses.replace(record, seed=1).file_name != record.file_name
+
+
+def test_a_misspelt_option_is_refused() -> None:
+    with pytest.raises(TypeError, match="Did you mean 'seeds'"):
+        cu.runs([cu.DAN()], feature_pair(), seed=0)
+
+
+def test_the_courses_records_are_those_of_the_present_code() -> None:
+    """A stale record would put a number into a lesson that the code no longer gives: `course.py bench results`."""
+    stale = []
+    for path in sorted(compare.RECORDS.rglob("*.json")):
+        record = compare.Record(**json.loads(path.read_text(encoding="utf-8")))
+        adapter = compare.adapter_of(record.adapter)
+        if record.code != compare.fit_hash(adapter) or record.data != compare.data_hash(record.pair):
+            stale.append(f"{path.relative_to(compare.RECORDS)}")
+    assert not stale, f"{len(stale)} stale records; make them again with `python3 course.py bench results`: {stale}"

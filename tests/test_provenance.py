@@ -1,0 +1,58 @@
+"""A result depends on the code that it can reach, and on nothing else."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from course_utils import provenance
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of two modules whose hash is taken after each edit."""
+    (tmp_path / "pack").mkdir()
+    texts = {
+        "__init__": "",
+        "low": 'WIDTH = 3\n\ndef helper(x):\n    """Doc."""\n    return x + WIDTH\n\ndef unrelated():\n    return 1\n',
+        "high": "from pack import low\nfrom pack.low import helper\n\nclass Method:\n    def loss(self):\n"
+        "        return helper(1)\n\ndef by_module():\n    return low.helper(2)\n",
+    }
+    monkeypatch.setattr(provenance, "PACKAGE", "pack")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def hash_of(name: str, **edits: tuple[str, str]) -> str:
+        for module, text in texts.items():
+            old, new = edits.get(module, ("", ""))
+            (tmp_path / "pack" / f"{module}.py").write_text(text.replace(old, new, 1) if old else text)
+        provenance._read.cache_clear()
+        provenance._file.cache_clear()
+        root = type(name, (), {"__module__": "pack.high", "__qualname__": name})
+        return provenance.code_hash(root)
+
+    yield hash_of
+    sys.modules.pop("pack", None)
+    provenance._read.cache_clear()
+    provenance._file.cache_clear()
+
+
+@pytest.mark.parametrize("root", ["Method", "by_module"])
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("x + WIDTH", "x - WIDTH", True),
+        ("WIDTH = 3", "WIDTH = 4", True),
+        ("Doc.", "Another doc.", False),
+        ("return 1", "return 2", False),
+        ("def unrelated", "# a comment\ndef unrelated", False),
+    ],
+)
+def test_only_reachable_code_changes_the_hash(package, root: str, old: str, new: str, changes: bool) -> None:
+    before = package(root)
+    assert (package(root, low=(old, new)) != before) is changes
+
+
+def test_the_root_itself_counts(package) -> None:
+    assert package("Method", high=("helper(1)", "helper(5)")) != package("Method")
+    assert package("by_module", high=("helper(1)", "helper(5)")) == package("by_module")
