@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent
-OUTPUT_TIMEOUT = (
-    60  # seconds that nbval waits for a kernel's next message; its own 5 is short on a busy machine
-)
+OUTPUT_TIMEOUT = 60  # seconds that nbval waits for a kernel's next message; its own 5 is short on a busy machine
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["COURSE_PROGRESS"] = "off"

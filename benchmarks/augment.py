@@ -44,9 +44,7 @@ def kornia_batched() -> Transform | None:
     return lambda images: transform(images / 255)
 
 
-def race(
-    competitors: dict[str, Transform], images: Tensor, rounds: int, seconds: float = 0.1
-) -> dict[str, np.ndarray]:
+def race(competitors: dict[str, Transform], images: Tensor, rounds: int, seconds: float = 0.1) -> dict[str, np.ndarray]:
     """Images a second of each competitor in each round, `(rounds,)`."""
     for transform in competitors.values():
         transform(images)
@@ -62,9 +60,7 @@ def race(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)

@@ -45,14 +45,10 @@ def start(lesson: str) -> None:
     """
     global _lesson
     if not re.fullmatch(r"\d\d", lesson):
-        raise ValueError(
-            f"lab.start takes the lesson's number in two digits, such as '08', and got {lesson!r}."
-        )
+        raise ValueError(f"lab.start takes the lesson's number in two digits, such as '08', and got {lesson!r}.")
     threads = os.environ.get("COURSE_THREADS", "1")
     if not re.fullmatch(r"[1-9]\d*", threads):
-        raise ValueError(
-            f"COURSE_THREADS is {threads!r}: give a whole number of threads, such as 2, or unset it."
-        )
+        raise ValueError(f"COURSE_THREADS is {threads!r}: give a whole number of threads, such as 2, or unset it.")
     torch.set_num_threads(int(threads))
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  scikit-learn draws from it
@@ -112,9 +108,7 @@ def quiz(id: str, question: str, options: Mapping[str, str], answer: str) -> Non
     """
     _of_this_lesson(id)
     if answer not in options:
-        raise ValueError(
-            f"quiz {id}: the answer {answer!r} is none of the options.{nearest(answer, options)}"
-        )
+        raise ValueError(f"quiz {id}: the answer {answer!r} is none of the options.{nearest(answer, options)}")
     static = _static_quiz(id, question, options, answer)
     buttons = _quiz_buttons(question, options, answer)._repr_mimebundle_() if _live() else {}
     _display(_Shown({**buttons, **static}))
@@ -157,16 +151,12 @@ def _of_this_lesson(id: str) -> None:
             'This lesson has not been started: run its first code cell, lab.start("..."), then this one.'
         )
     if not re.fullmatch(rf"{_lesson}-[a-z0-9]+", id):
-        raise ValueError(
-            f"{id!r} is no id of lesson {_lesson}: write {_lesson}-1, {_lesson}-q1 or {_lesson}-ex1."
-        )
+        raise ValueError(f"{id!r} is no id of lesson {_lesson}: write {_lesson}-1, {_lesson}-q1 or {_lesson}-ex1.")
 
 
 def _python(value: object) -> object:
     """A NumPy or torch scalar as Python's own; everything else, arrays too, as it came."""
-    single = isinstance(value, np.generic) or (
-        isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 0
-    )
+    single = isinstance(value, np.generic) or (isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 0)
     return value.item() if single else value
 
 
@@ -175,9 +165,7 @@ def _three_digits(value: object) -> bool | int | float | str:
     if isinstance(value, (bool, int, str)):
         return value
     if not isinstance(value, float):
-        raise TypeError(
-            f"A measured value is a number or a word, and this is {type(value).__name__} {value!r}."
-        )
+        raise TypeError(f"A measured value is a number or a word, and this is {type(value).__name__} {value!r}.")
     if not math.isfinite(value):
         raise ClaimError(f"A measured value is {value}: nothing can be claimed from it.")
     return float(f"{value:.3g}")

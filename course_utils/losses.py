@@ -39,7 +39,9 @@ def squared_distances(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> Float
 
 
 def mean_bandwidths(
-    source: Float[Tensor, "n d"], target: Float[Tensor, "m d"], factors: Sequence[float] = (0.25, 0.5, 1, 2, 4)
+    source: Float[Tensor, "n d"],
+    target: Float[Tensor, "m d"],
+    factors: Sequence[float] = (0.25, 0.5, 1, 2, 4),
 ) -> Float[Tensor, " kernels"]:
     r"""`sigma_u^2 = factor_u * mean ||z_i - z_j||^2` over all pairs `i != j` of the joint batch.
 

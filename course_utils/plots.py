@@ -77,8 +77,10 @@ STYLE = {
     "figure.titleweight": "bold",
     "font.family": "DejaVu Sans",
     "font.size": 10,
+    "legend.columnspacing": 1,
     "legend.fontsize": 9.5,
     "legend.frameon": False,
+    "legend.handletextpad": 0.3,
     "text.color": INK,
     "xtick.color": INK,
     "xtick.labelsize": 9,
@@ -129,9 +131,7 @@ def image(figure: Figure, alt: str) -> IPython.display.Image:
     from IPython.display import Image
 
     if not alt.strip():
-        raise ValueError(
-            "A figure without alternative text says nothing to a screen reader: pass alt='what is seen'."
-        )
+        raise ValueError("A figure without alternative text says nothing to a screen reader: pass alt='what is seen'.")
     return Image(data=png(figure), format="png", alt=alt, width=round(figure.get_figwidth() * DPI))
 
 
@@ -140,8 +140,7 @@ def png(figure: Figure) -> bytes:
     from PIL import Image
 
     raw, packed = io.BytesIO(), io.BytesIO()
-    with style():  # ticks are made when they are drawn, and would follow the style of that moment
-        figure.savefig(raw, dpi=DPI * SHARPNESS, facecolor=figure.get_facecolor())
+    figure.savefig(raw, dpi=DPI * SHARPNESS, facecolor=figure.get_facecolor())
     picture = Image.open(raw).convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
     picture.save(packed, "png", optimize=True)
     return packed.getvalue()
@@ -175,16 +174,12 @@ def image_grid(rows: Mapping[str, UInt8[np.ndarray, "_ _ _ _"]], title: str) -> 
             half = 0.47 * np.array(pixels.shape[1:]) / max(pixels.shape[1:])
             top, left = row + 0.5 - half[0], column + 0.5 - half[1]
             _picture(axes, pixels, (left, left + 2 * half[1], top + 2 * half[0], top))
-    axes.set(
-        xlim=(0, columns), ylim=(len(rows), 0), xticks=[], yticks=np.arange(len(rows)) + 0.5, aspect="equal"
-    )
+    axes.set(xlim=(0, columns), ylim=(len(rows), 0), xticks=[], yticks=np.arange(len(rows)) + 0.5, aspect="equal")
     axes.set_yticklabels([textwrap.fill(name, 16) for name in rows], fontsize=10)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return drawing.describe(
-        "Rows of example images: "
-        + "; ".join(f"{name} ({len(images)})" for name, images in rows.items())
-        + "."
+        "Rows of example images: " + "; ".join(f"{name} ({len(images)})" for name, images in rows.items()) + "."
     )
 
 
@@ -255,9 +250,7 @@ def curves(
     ends: list[tuple[float, float, str, str]] = []
     for name, history in histories.items():
         if column not in history:
-            raise ValueError(
-                f"The history of {name} has no column {column!r}.{nearest(column, map(str, history))}"
-            )
+            raise ValueError(f"The history of {name} has no column {column!r}.{nearest(column, map(str, history))}")
         line, values = method(name), history[["epoch", column]].dropna()
         look = {"color": line.colour, "linewidth": 2, "label": line.label} | _LINES.get(name, {})
         axes.plot(values["epoch"], values[column], **look)
@@ -297,9 +290,7 @@ def bars(
         seeds = table.loc[name].dropna()
         axes.barh(place, means[name], height=0.62, color=method(name).colour, alpha=0.75)
         axes.hlines(place, seeds.min(), seeds.max(), color=INK, linewidth=1.4)
-        axes.plot(
-            seeds, np.full(len(seeds), place), "o", color=PAPER, markeredgecolor=INK, markersize=4, zorder=3
-        )
+        axes.plot(seeds, np.full(len(seeds), place), "o", color=PAPER, markeredgecolor=INK, markersize=4, zorder=3)
         axes.annotate(
             f"{means[name]:.2f}",
             (seeds.max(), place),
@@ -312,18 +303,14 @@ def bars(
     if oracle in table.index:
         axes.axvline(means[oracle], **_LINES["TargetOnly"])
         _note_line(axes, means[oracle], f"{method(oracle).label} {means[oracle]:.2f}", height=1.0)
-    axes.set(
-        xlim=(0, 1), xlabel=f"{label} (bar: mean, dots: {table.shape[1]} seeds, whisker: lowest to highest)"
-    )
+    axes.set(xlim=(0, 1), xlabel=f"{label} (bar: mean, dots: {table.shape[1]} seeds, whisker: lowest to highest)")
     axes.set_yticks(range(len(shown)), [method(name).label for name in shown], fontsize=10)
     axes.tick_params(axis="y", length=0)
     words = "; ".join(
         f"{method(name).label} {means[name]:.2f} ({table.loc[name].min():.2f} to {table.loc[name].max():.2f})"
         for name in means.sort_values(ascending=False).index
     )
-    return drawing.describe(
-        f"Bars of {label}, mean over {table.shape[1]} seeds (lowest to highest): {words}."
-    )
+    return drawing.describe(f"Bars of {label}, mean over {table.shape[1]} seeds (lowest to highest): {words}.")
 
 
 @style()
@@ -337,18 +324,14 @@ def answers(
     drawing = Drawing(2.5 * len(pictures), 4.5, title)
     axes = drawing.subplots(2, len(pictures), squeeze=False, height_ratios=(1.15, 1))
     words = []
-    for (caption, pixels), top, below, called, sure in zip(
-        pictures.items(), *axes, names, probabilities, strict=True
-    ):
+    for (caption, pixels), top, below, called, sure in zip(pictures.items(), *axes, names, probabilities, strict=True):
         _picture(top, pixels, None)
         top.set_title(textwrap.fill(caption, 28))
         top.set_axis_off()
         places = np.arange(len(called))
         below.barh(places + 0.18, sure, height=0.3, color=[CLASS_COLOURS[0]] + [GREY] * (len(called) - 1))
         for place, name, probability in zip(places, called, sure, strict=True):
-            below.text(
-                0.01, place - 0.06, textwrap.shorten(name, 30, placeholder=" …"), va="bottom", fontsize=9.5
-            )
+            below.text(0.01, place - 0.06, textwrap.shorten(name, 30, placeholder=" …"), va="bottom", fontsize=9.5)
             below.text(probability + 0.02, place + 0.18, f"{probability:.2f}", va="center", fontsize=9)
         below.set(xlim=(0, 1.15), ylim=(len(called) - 0.4, -0.75), yticks=[], xticks=[])
         below.spines[:].set_visible(False)
@@ -367,9 +350,7 @@ def confusion(matrix: pd.DataFrame, title: str) -> Drawing:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto" if few else "equal")
     for row, column in np.argwhere(counts > 0) if few else ():
         colour = PAPER if shares[row, column] > 0.5 else INK
-        axes.text(
-            column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour, fontsize=9
-        )
+        axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=colour, fontsize=9)
     wide = few and max(map(len, map(str, matrix.columns))) > 3
     step = 1 if few else -(-size // 20)
     axes.set_xticks(range(0, size, step), matrix.columns[::step], rotation=45 if wide or not few else 0)
@@ -395,20 +376,14 @@ def reliability(table: pd.DataFrame, title: str) -> Drawing:
     filled = table[table["count"] > 0]
     width = (table["upper"] - table["lower"]).iloc[0]
     centre = filled["lower"] + width / 2
-    error = float(
-        ((filled["accuracy"] - filled["confidence"]).abs() * filled["count"]).sum() / filled["count"].sum()
-    )
+    error = float(((filled["accuracy"] - filled["confidence"]).abs() * filled["count"]).sum() / filled["count"].sum())
     drawing = Drawing(5.2, 4.8, title)
     top, below = drawing.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     top.bar(centre, filled["accuracy"], width * 0.92, color=CLASS_COLOURS[0], alpha=0.85)
     gap = filled["confidence"] - filled["accuracy"]
-    top.bar(
-        centre, gap, width * 0.92, filled["accuracy"], color="none", edgecolor=CLASS_COLOURS[1], hatch="///"
-    )
+    top.bar(centre, gap, width * 0.92, filled["accuracy"], color="none", edgecolor=CLASS_COLOURS[1], hatch="///")
     top.plot((0, 1), (0, 1), color=INK, linewidth=1.2, linestyle="--")
-    top.text(
-        0.3, 0.33, "as sure as right", rotation=38, ha="center", va="bottom", fontsize=9.5, path_effects=_HALO
-    )
+    top.text(0.3, 0.33, "as sure as right", rotation=38, ha="center", va="bottom", fontsize=9.5, path_effects=_HALO)
     top.set_title(f"ECE {error:.3f}: the hatched gaps, weighted by images")
     top.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy of the bin")
     below.bar(centre, filled["count"], width * 0.92, color=GREY)
@@ -419,9 +394,7 @@ def reliability(table: pd.DataFrame, title: str) -> Drawing:
 
 def _picture(axes: Axes, pixels: np.ndarray, extent: tuple[float, float, float, float] | None) -> None:
     grey = pixels.shape[0] == 1
-    axes.imshow(
-        pixels[0] if grey else pixels.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255, extent=extent
-    )
+    axes.imshow(pixels[0] if grey else pixels.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255, extent=extent)
 
 
 def _map_panel(
@@ -435,9 +408,7 @@ def _map_panel(
     colours = np.array(list(class_colours(classes).values()))
     axes.scatter(*shift.source.T, s=markers, c=colours[source_labels], alpha=0.75, linewidths=0)
     edges = colours[target_labels]
-    axes.scatter(
-        *shift.target.T, s=markers * 1.3, marker="^", facecolors="none", edgecolors=edges, linewidths=0.9
-    )
+    axes.scatter(*shift.target.T, s=markers * 1.3, marker="^", facecolors="none", edgecolors=edges, linewidths=0.9)
     points = np.concatenate([shift.source, shift.target])
     middle, half = (points.max(0) + points.min(0)) / 2, 0.53 * np.ptp(points, axis=0).max()
     axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
@@ -446,9 +417,7 @@ def _map_panel(
     axes.spines[:].set_color("#CCCCCC")
 
 
-def _name_clusters(
-    axes: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], **look: object
-) -> None:
+def _name_clusters(axes: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], **look: object) -> None:
     for number, name in enumerate(classes):
         if (labels == number).any():
             cluster = points[labels == number]
@@ -499,12 +468,17 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> No
             (1.03, height),
             textcoords="axes fraction",
             va="center",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 1.2,
+                "relpos": (0, 0.5),
+                "shrinkA": 1,
+                "shrinkB": 0,
+            },
         )
 
 
 def _note_line(axes: Axes, x: float, text: str, height: float) -> None:
     side = "right" if x > 0.5 else "left"
-    axes.annotate(
-        text, (x, height), (0, 3), xycoords=("data", "axes fraction"), textcoords="offset points", ha=side
-    )
+    axes.annotate(text, (x, height), (0, 3), xycoords=("data", "axes fraction"), textcoords="offset points", ha=side)

@@ -34,9 +34,7 @@ def judge(id: str, answer: object, right: object, why: Mapping[Any, str], hint: 
         return Verdict("right", f"{id}: right. {reason}".rstrip())
     if not reason and isinstance(answer, str) and why and all(isinstance(known, str) for known in why):
         reason = f"{answer!r} is none of the answers.{nearest(answer, why)}"
-    return Verdict(
-        "wrong", f"{id}: not yet. {reason or hint or 'Look at the hint above and try another one.'}"
-    )
+    return Verdict("wrong", f"{id}: not yet. {reason or hint or 'Look at the hint above and try another one.'}")
 
 
 def judge_function(
@@ -49,9 +47,7 @@ def judge_function(
     if _unsolved(yours):
         return Verdict("open", f"{id}: not answered yet")
     if not callable(yours):
-        return Verdict(
-            "wrong", f"{id}: not yet. The answer is a function, and this is {type(yours).__name__}."
-        )
+        return Verdict("wrong", f"{id}: not yet. The answer is a function, and this is {type(yours).__name__}.")
     for number, arguments in enumerate(on, start=1):
         try:
             mine = yours(*copy.deepcopy(arguments))

@@ -74,9 +74,7 @@ def execute(notebook: NotebookNode, stem: str, folder: Path) -> None:
         client.execute(env=environment)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         what = f"{error.ename}: {error.evalue}" if isinstance(error, CellExecutionError) else str(error)
-        raise LessonError(
-            f"{stem} failed in cell {running[-1].id}\n\n{running[-1].source}\n\n{what}"
-        ) from error
+        raise LessonError(f"{stem} failed in cell {running[-1].id}\n\n{running[-1].source}\n\n{what}") from error
 
 
 def normalise(notebook: NotebookNode) -> dict[str, dict]:

@@ -18,6 +18,4 @@ GUARDS: tuple[Guard, ...] = (*anatomy.GUARDS, *outputs.GUARDS, *prose.GUARDS)
 
 def complaints(lesson: Lesson) -> list[str]:
     """Everything that is wrong with a lesson, each complaint behind the name of the guard that made it."""
-    return [
-        f"{guard.__name__.replace('_', ' ')}: {complaint}" for guard in GUARDS for complaint in guard(lesson)
-    ]
+    return [f"{guard.__name__.replace('_', ' ')}: {complaint}" for guard in GUARDS for complaint in guard(lesson)]

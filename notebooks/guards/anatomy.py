@@ -95,9 +95,7 @@ def has_exercises_with_solutions(lesson: Lesson) -> Iterator[str]:
     if exercises and not 2 <= len(exercises) <= 3:
         yield f"has {len(exercises)} exercises; two or three are asked for"
     for at in exercises:
-        if not any(
-            "solution" in tags(cell) and solution_code(cell) for cell in lesson.cells[at + 1 : at + 2]
-        ):
+        if not any("solution" in tags(cell) and solution_code(cell) for cell in lesson.cells[at + 1 : at + 2]):
             yield f"{lesson.cells[at].id}: below it stands no cell tagged solution with python in <details>"
 
 

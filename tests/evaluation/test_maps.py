@@ -110,16 +110,18 @@ def test_the_mix_of_the_features_stands_beside_the_mix_of_the_map(clouds, warm):
 
 
 @pytest.mark.parametrize("n", [6, 10, 45, 46])
-def test_small_sets_are_mapped_in_silence(n, capfd):
+def test_small_sets_are_mapped_in_silence(n, capfd, caplog):
     shift = maps.shift_map(*np.random.default_rng(0).normal(size=(2, n, 5)))
     assert shift.source.shape == shift.target.shape == (n, 2)
     assert np.isfinite(points(shift)).all()
     assert capfd.readouterr() == ("", "")
+    assert caplog.messages == [], "a warning is a red block in the notebook"
 
 
-def test_later_epochs_are_mapped_in_silence(capfd):
+def test_later_epochs_are_mapped_in_silence(capfd, caplog):
     maps.epoch_maps(*approaching_clouds(epochs=2, n=30))
     assert capfd.readouterr() == ("", "")
+    assert caplog.messages == []
 
 
 def test_a_packed_map_survives_a_file(warm):

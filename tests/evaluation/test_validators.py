@@ -9,7 +9,11 @@ from sklearn.metrics import log_loss
 from course_utils.evaluation import validators
 from course_utils.evaluation.validators import Entropy, InformationMaximisation, Scored, SourceRisk
 
-ALL = (SourceRisk(), Entropy(), InformationMaximisation())
+ALL = [
+    kind()
+    for kind in vars(validators).values()
+    if isinstance(kind, type) and "score" in vars(kind) and kind is not validators.Validator
+]
 
 
 def scored(logits, labels=None):
@@ -25,18 +29,16 @@ WRONG = np.eye(3)[(LABELS + 1) % 3]
 
 
 @pytest.mark.parametrize("validator", ALL)
-def test_higher_is_better_as_training_makes_predictions_right_and_sure(validator):
-    """The ranking is known: five nets, each sharper than the one before, all right."""
-    epochs = [scored(sharpness * RIGHT) for sharpness in (0, 1, 2, 4, 8)]
+def test_higher_is_better_as_a_net_learns_more_and_more_images(validator):
+    """The ranking is known: five nets that are right and sure about 0, 30, 50, 80, 100 % and guess the rest."""
+    epochs = [scored(4 * RIGHT * (np.arange(30) % 10 < known)[:, None]) for known in (0, 3, 5, 8, 10)]
     values = [validator.score(epoch._replace(labels=LABELS), epoch) for epoch in epochs]
     assert values == sorted(values)
     assert len(set(values)) == len(values)
 
 
 def test_source_risk_prefers_right_to_guessing_to_wrong():
-    values = [
-        SourceRisk().score(scored(5 * logits, LABELS), scored(RIGHT)) for logits in (WRONG, GUESSING, RIGHT)
-    ]
+    values = [SourceRisk().score(scored(5 * logits, LABELS), scored(RIGHT)) for logits in (WRONG, GUESSING, RIGHT)]
     assert values == sorted(values)
 
 
@@ -50,9 +52,7 @@ def test_entropy_is_fooled_by_one_class_and_information_maximisation_is_not():
 def test_source_risk_is_the_log_loss_of_scikit_learn():
     logits = np.random.default_rng(0).normal(size=(30, 3))
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    assert SourceRisk().score(scored(logits, LABELS), scored(RIGHT)) == pytest.approx(
-        -log_loss(LABELS, probabilities)
-    )
+    assert SourceRisk().score(scored(logits, LABELS), scored(RIGHT)) == pytest.approx(-log_loss(LABELS, probabilities))
 
 
 def test_entropy_and_information_are_those_of_scipy():
@@ -101,8 +101,3 @@ def test_tensors_and_arrays_score_alike(validator):
     ]
     as_arrays = [Scored(np.zeros((30, 2)), logits, labels) for labels in (LABELS, None)]
     assert validator.score(*as_tensors) == pytest.approx(validator.score(*as_arrays))
-
-
-def test_every_validator_of_the_module_keeps_the_contract_above():
-    written = {v for v in vars(validators).values() if isinstance(v, type) and "score" in vars(v)}
-    assert written - {validators.Validator} == {type(validator) for validator in ALL}

@@ -68,9 +68,7 @@ def solved(cell, solution):
 
 def assert_exercises_answer(lesson, monkeypatch):
     for id, unsolved, right in run_exercises(lesson, monkeypatch):
-        assert {verdict.state for verdict, _ in unsolved} == {"open"}, (
-            f"{id}: unsolved, and it says otherwise"
-        )
+        assert {verdict.state for verdict, _ in unsolved} == {"open"}, f"{id}: unsolved, and it says otherwise"
         for verdict, answered_wrongly in right:
             assert verdict.state == "right", f"{id}: its solution is told {verdict.text!r}"
             assert answered_wrongly, f"{id}: `why` names no wrong answer"

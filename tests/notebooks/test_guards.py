@@ -166,9 +166,7 @@ DEFECTS = {
         (repeat_claim, "is shown twice"),
     ],
     "is_mostly_compared": [(ignore_most, "of 9 cells with outputs are compared; 60% must be")],
-    "has_no_errors": [
-        (store_error, "spread-in-numbers: stores ValueError, and is not tagged raises-exception")
-    ],
+    "has_no_errors": [(store_error, "spread-in-numbers: stores ValueError, and is not tagged raises-exception")],
     "has_no_warnings": [(store_warning, "spread-in-numbers: stores a warning, 'careful'")],
     "names_no_machine": [
         (lambda it: show(it, {"text/plain": "/home/ann/course"}), "spread-in-numbers: names a folder"),
@@ -202,16 +200,12 @@ DEFECTS = {
         (lambda it: add(it, "It falls!"), "'!'"),
         (lambda it: add(it, "## Coins \U0001f680"), "an emoji in a heading"),
     ],
-    "mutes_no_value": [
-        (lambda it: cell(it, "setup").update(source="x = 1;"), "'x = 1;' ends in a semicolon")
-    ],
+    "mutes_no_value": [(lambda it: cell(it, "setup").update(source="x = 1;"), "'x = 1;' ends in a semicolon")],
 }
 CASES = [(name, *case) for name, cases in DEFECTS.items() for case in cases]
 
 
-@pytest.mark.parametrize(
-    ("name", "spoil", "complaint"), CASES, ids=[f"{name}: {words}" for name, _, words in CASES]
-)
+@pytest.mark.parametrize(("name", "spoil", "complaint"), CASES, ids=[f"{name}: {words}" for name, _, words in CASES])
 def test_a_guard_complains_of_its_defect(lesson, name, spoil, complaint):
     guard = next(guard for guard in GUARDS if guard.__name__ == name)
     spoil(lesson)

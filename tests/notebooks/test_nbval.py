@@ -99,9 +99,7 @@ def test_conftest_lets_a_semicolon_mute_and_waits_long_enough(request, file_of, 
     kernel.kc = Client()
     assert kernel.execute_cell_input("1;", allow_stdin=False)["store_history"] is True
     cells = list(file_of(rendered).collect())
-    request.config.hook.pytest_collection_modifyitems(
-        session=request.session, config=request.config, items=cells
-    )
+    request.config.hook.pytest_collection_modifyitems(session=request.session, config=request.config, items=cells)
     assert {cell.output_timeout for cell in cells} == {60}
 
 

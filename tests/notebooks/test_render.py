@@ -88,9 +88,7 @@ def test_a_failing_lesson_names_its_cell_and_leaves_everything_as_it_was(failing
 
 def test_normalising_shortens_a_wanted_error_to_what_every_machine_says():
     cell = nbformat.v4.new_code_cell("1 / 0", id="wanted")
-    cell.outputs = [
-        nbformat.v4.new_output("error", ename="E", evalue="no", traceback=["/home/ann/x.py", "E: no"])
-    ]
+    cell.outputs = [nbformat.v4.new_output("error", ename="E", evalue="no", traceback=["/home/ann/x.py", "E: no"])]
     notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {}})
     assert render.normalise(notebook) == {}
     assert notebook.cells[0].outputs[0].traceback == ["E: no"]
