@@ -173,10 +173,19 @@ def read_record(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[st
     name = record_name(pair.name, repr(adapter), seed, _plain(settings))
     for path in (RECORDS / name, own_records() / name):
         if path.exists():
-            record = Record(**json.loads(path.read_text(encoding="utf-8")))
-            if record.code == fit_hash(adapter) and record.data == data_hash(pair.name):
+            record = load_record(path)
+            if is_true(record):
                 return record
     return None
+
+
+def load_record(path: Path) -> Record:
+    return Record(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def is_true(record: Record) -> bool:
+    """Whether the present code and data would be those of this record."""
+    return record.code == fit_hash(adapter_of(record.adapter)) and record.data == data_hash(record.pair)
 
 
 def write_record(record: Record, folder: Path) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 PACKAGE = "course_utils"
 
 
+@functools.cache
 def code_hash(*roots: Callable | type) -> str:
     """Twelve hex digits over all definitions of this package that `roots` reach by name.
 

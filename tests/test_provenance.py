@@ -26,15 +26,18 @@ def package(tmp_path, monkeypatch):
         for module, text in texts.items():
             old, new = edits.get(module, ("", ""))
             (tmp_path / "pack" / f"{module}.py").write_text(text.replace(old, new, 1) if old else text)
-        provenance._read.cache_clear()
-        provenance._file.cache_clear()
+        forget()
         root = type(name, (), {"__module__": "pack.high", "__qualname__": name})
         return provenance.code_hash(root)
 
     yield hash_of
     sys.modules.pop("pack", None)
-    provenance._read.cache_clear()
-    provenance._file.cache_clear()
+    forget()
+
+
+def forget() -> None:
+    for cached in (provenance.code_hash, provenance._read, provenance._file):
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize("root", ["Method", "by_module"])

@@ -101,7 +101,7 @@ def dann_gradients(weight: float, progress: float) -> tuple[tuple, tuple, list, 
 
 @pytest.mark.parametrize(("weight", "progress"), [(1.0, 0.25), (0.3, 1.0), (1.0, 0.0)])
 def test_danns_gradients_are_those_of_the_explicit_game(weight: float, progress: float) -> None:
-    """The features climb the critic's loss with strength lambda; the critic descends it at full strength (pitfall 3)."""
+    """The features climb the critic's loss with strength lambda; the critic descends it at full strength (row 3)."""
     ours, explicit, critic, critic_explicit = dann_gradients(weight, progress)
     strength = weight * math.tanh(5 * progress)
     for mine, plain in zip(ours, explicit, strict=True):
