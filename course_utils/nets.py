@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -280,15 +280,13 @@ def running_statistics(net: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def estimate_statistics(net: nn.Module, batches: list[Tensor]) -> None:
+def estimate_statistics(net: nn.Module, batches: Iterable[Tensor]) -> None:
     """Sets every batch-norm layer's running mean and variance to those over all `batches` (AdaBN).
 
     Pooled from sums in float64 over all images, so the order and the size of the batches do not matter to a
     layer's own statistics; each batch is normalised by itself on the way up, so let batches be large.
     Only the statistics move. Raises ValueError for no images.
     """
-    if not batches:
-        raise ValueError("Batch-norm statistics need images: got none.")
     layers = batchnorm_layers(net)
     sums = {layer: [0, 0.0, 0.0] for layer in layers}
     momenta = {layer: layer.momentum for layer in layers}
@@ -320,13 +318,15 @@ def estimate_statistics(net: nn.Module, batches: list[Tensor]) -> None:
             layer.momentum = momentum
         net.train(mode)
     for layer, (n, first, second) in sums.items():
+        if n == 0:
+            raise ValueError("Batch-norm statistics need images: got none.")
         mean = first / n
         layer.running_mean.copy_(mean)
         layer.running_var.copy_((second / n - mean.square()) * n / max(n - 1, 1))
 
 
 @contextmanager
-def statistics_of(net: nn.Module, batches: list[Tensor]) -> Iterator[None]:
+def statistics_of(net: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
     """Inside, the net is normalised for the domain of `batches`; afterwards every buffer is what it was."""
     kept = [(buffer, buffer.clone()) for layer in batchnorm_layers(net) for buffer in layer.buffers()]
     try:

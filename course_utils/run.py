@@ -167,11 +167,16 @@ class Run:
 
     # -- what a checkpoint holds ---------------------------------------------------------------------------------
 
+    @property
+    def identity(self) -> str:
+        """What must be equal for one run to go on from another's state."""
+        return f"{self.adapter!r} {self.pair.name} {self.seed} {self.settings}"
+
     def state(self) -> dict:
         """Everything that training changes, copied. Only tensors, numbers and names: opens with weights_only."""
         return copy.deepcopy(
             {
-                "settings": f"{self.adapter!r} {self.pair.name} {self.seed} {self.settings}",
+                "identity": self.identity,
                 "epoch": self.epoch,
                 "net": self.net.state_dict(),
                 "adapter": self.adapter.state_dict(),
@@ -184,10 +189,10 @@ class Run:
 
     def restore(self, state: dict) -> None:
         """Puts a state back. Raises ValueError when it belongs to another run."""
-        if state["settings"] != self.state()["settings"]:
+        if state["identity"] != self.identity:
             raise ValueError(
-                f"The checkpoint belongs to another run.\n  checkpoint: {state['settings']}\n"
-                f"  this run:   {self.state()['settings']}\nName another file, or remove this one."
+                f"The checkpoint belongs to another run.\n  checkpoint: {state['identity']}\n"
+                f"  this run:   {self.identity}\nName another file, or remove this one."
             )
         self.epoch, self.rows = state["epoch"], copy.deepcopy(state["rows"])
         self.evaluations = [{k: v.numpy() for k, v in e.items()} for e in state["evaluations"]]

@@ -230,15 +230,15 @@ def predict(run: Run, part: Part) -> Output:
 
 
 @contextmanager
-def target_statistics(run: Run) -> Iterator[None]:
-    """Inside, batch norm is set for the target: re-estimated on its unlabelled training images.
+def own_statistics(run: Run, side: str) -> Iterator[None]:
+    """Inside, batch norm is normalised for one side: re-estimated on its training images, without a label.
 
-    Not where training has already mixed both domains into the running statistics, and not for source-only, which
-    never sees a target image.
+    Under `separate` the running statistics of a net that saw both domains are a mix of the two, which is neither's.
+    A net that saw one domain keeps that domain's, also on the target, unless its strategy is to take the target's.
     """
-    apart = run.settings.batchnorm == "separate" or "target" not in run.adapter.sides
-    if run.adapter.target_statistics and apart:
-        batches = _image_batches(run.pair.target.train, run.settings.device)
+    saw_both = len(run.adapter.sides) == 2
+    if (run.settings.batchnorm == "separate" and saw_both) or (side == "target" and run.adapter.target_statistics):
+        batches = _image_batches(getattr(run.pair, side).train, run.settings.device)
         with _autocast(run), statistics_of(run.net, batches):
             yield
     else:
@@ -249,18 +249,17 @@ def _autocast(run: Run) -> torch.autocast:
     return torch.autocast(run.settings.device, torch.bfloat16, enabled=run.settings.mixed_precision)
 
 
-def _image_batches(part: Part, device: str) -> list[Tensor]:
-    return [
-        _ready(torch.from_numpy(part.domain.images[part.indices[i : i + EVALUATION_BATCH]]).to(device))
-        for i in range(0, len(part), EVALUATION_BATCH)
-    ]
+def _image_batches(part: Part, device: str) -> Iterator[Tensor]:
+    for i in range(0, len(part), EVALUATION_BATCH):
+        yield _ready(torch.from_numpy(part.domain.images[part.indices[i : i + EVALUATION_BATCH]]).to(device))
 
 
 def _evaluate(run: Run) -> dict[str, float]:
     """Keeps features and logits of the test parts; returns what may be seen in training: nothing of target labels."""
     pair = run.pair
-    source, source_test = predict(run, pair.source.validation), predict(run, pair.source.test)
-    with target_statistics(run):
+    with own_statistics(run, "source"):
+        source, source_test = predict(run, pair.source.validation), predict(run, pair.source.test)
+    with own_statistics(run, "target"):
         target, target_test = predict(run, pair.target.validation), predict(run, pair.target.test)
     run.evaluations.append(
         {

@@ -165,15 +165,31 @@ def test_a_batch_larger_than_the_set_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "moved"), [(cu.SourceOnly(), False), (cu.AdaBN(), True), (cu.DAN(), True)], ids=repr
+    ("method", "own"),
+    [
+        (cu.SourceOnly(), {"source": False, "target": False}),
+        (cu.AdaBN(), {"source": False, "target": True}),
+        (cu.DAN(), {"source": True, "target": True}),
+    ],
+    ids=["SourceOnly", "AdaBN", "DAN"],
 )
-def test_the_target_is_scored_with_its_own_statistics_unless_the_net_never_saw_it(method, moved: bool) -> None:
-    """Pitfall 46; source-only keeps the source's statistics, as it would at deployment."""
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_a_side_is_scored_with_its_own_statistics_where_the_running_ones_are_a_mix(method, own, side: str) -> None:
+    """Pitfall 46; source-only keeps the source's statistics on the target, as it would at deployment."""
     run = cu.fit(method, feature_pair(), **FAST)
-    plain = training.predict(run, run.pair.target.test).logits.numpy()
-    assert np.array_equal(plain, run.evaluations[-1]["target_logits"]) is not moved
-    source = training.predict(run, run.pair.source.test).logits.numpy()
-    np.testing.assert_array_equal(source, run.evaluations[-1]["source_logits"])
+    running = training.predict(run, getattr(run.pair, side).test).logits.numpy()
+    with cu.nets.statistics_of(run.net, [torch.from_numpy(getattr(run.pair, side).train.images)]):
+        estimated = training.predict(run, getattr(run.pair, side).test).logits.numpy()
+    assert not np.allclose(running, estimated, atol=1e-4)
+    expected = estimated if own[side] else running
+    np.testing.assert_allclose(run.evaluations[-1][f"{side}_logits"], expected, atol=1e-5)
+
+
+def test_under_joint_statistics_both_sides_keep_the_mix() -> None:
+    run = cu.fit(cu.DAN(), feature_pair(), batchnorm="joint", **FAST)
+    for side in ("source", "target"):
+        plain = training.predict(run, getattr(run.pair, side).test).logits.numpy()
+        np.testing.assert_array_equal(run.evaluations[-1][f"{side}_logits"], plain)
 
 
 def test_the_policy_decides_how_the_net_was_trained() -> None:

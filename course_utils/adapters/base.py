@@ -58,7 +58,7 @@ class Adapter(nn.Module):
         players(net)                    parameter groups by player, one optimiser each
 
     sides: the domains that training looks at.
-    target_statistics: whether batch norm is re-estimated on unlabelled target images before the target is scored.
+    target_statistics: whether a net that never saw the target is given the target's batch-norm statistics (AdaBN).
     unseals: why the target's labels are opened; only the oracle may say something here.
 
     A method that the loop would never call is refused when the class is written.
@@ -66,7 +66,7 @@ class Adapter(nn.Module):
 
     HOOKS: ClassVar = ("build", "loss", "steps", "groups", "players")
     sides: ClassVar = ("source", "target")
-    target_statistics: ClassVar = True
+    target_statistics: ClassVar = False
     unseals: ClassVar[str | None] = None
 
     def __init_subclass__(cls) -> None:

@@ -21,7 +21,6 @@ class SourceOnly(Adapter):
     """
 
     sides: ClassVar = ("source",)
-    target_statistics: ClassVar = False
 
     def loss(self, source: View, target: View | None, progress: float) -> Terms:
         return {"task": self.task.loss(source)}
@@ -40,6 +39,7 @@ class AdaBN(Adapter):
     """
 
     sides: ClassVar = ("source",)
+    target_statistics: ClassVar = True
 
     def loss(self, source: View, target: View | None, progress: float) -> Terms:
         return {"task": self.task.loss(source)}
