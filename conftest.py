@@ -27,8 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collectstart(collector: pytest.Collector) -> None:
     if hasattr(collector, "skip_compare"):
-        # stderr names the kernel's process, an SVG its date
-        collector.skip_compare += ("stderr", "image/svg+xml")
+        # stderr names the kernel's process, an SVG its date; HTML repeats in markup what text/plain says
+        collector.skip_compare += ("stderr", "image/svg+xml", "text/html")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

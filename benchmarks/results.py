@@ -1,6 +1,6 @@
 """Makes every run record that a lesson reads, into results/. Records that are still true are kept.
 
-    python3 course.py bench results [--jobs 2]
+python3 course.py bench results [--jobs 2]
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def main() -> None:
     given = options.parse_args()
     print(f"removed {remove_stale()} stale records", flush=True)
     for name, settings in TABLES:
-        table = cu.runs(
-            STRATEGIES, cu.pair(name), SEEDS, settings=settings, jobs=given.jobs, folder=compare.RECORDS
-        )
+        table = cu.runs(STRATEGIES, cu.pair(name), SEEDS, settings=settings, jobs=given.jobs, folder=compare.RECORDS)
         with pd.option_context("display.width", 160, "display.precision", 3):
             print(f"\n{name} {settings or ''}\n{table.summary()}", flush=True)
 

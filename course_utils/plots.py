@@ -10,6 +10,7 @@ carries its alternative text, and is stored as a PNG of few colours, since a les
 
 from __future__ import annotations
 
+import html
 import io
 import textwrap
 import zlib
@@ -115,15 +116,23 @@ class Drawing(Figure):
         self.alt = f"{self.title.rstrip('.')}. {sentence}"
         return self
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
-        return image(self, self.alt)._repr_mimebundle_(include, exclude)
+    def _ipython_display_(self) -> None:
+        show(self)
 
 
 def show(figure: Figure, alt: str | None = None) -> None:
-    """Shows a figure in the notebook, with its alternative text, or with `alt` where that is given."""
-    from IPython.display import display
+    """Shows a figure in the notebook and, folded below it, the same in words (`alt`, or the figure's own).
 
-    display(image(figure, alt or getattr(figure, "alt", "")))
+    The words stand in an output of their own because JupyterLab reads no alternative text out of a picture's
+    metadata: a screen reader finds them here, and so does a reader of a page whose picture did not load.
+    """
+    from IPython.display import HTML, display
+
+    picture = image(figure, alt or getattr(figure, "alt", ""))
+    display(picture)
+    words = html.escape(picture.alt)
+    folded = f"<details><summary><small>This figure in words</small></summary><p>{words}</p></details>"
+    display(HTML(folded))
 
 
 def image(figure: Figure, alt: str) -> IPython.display.Image:

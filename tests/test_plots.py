@@ -121,21 +121,31 @@ def test_a_figure_does_not_follow_the_readers_dark_style():
         assert plots.png(plots.bars(TABLE, TITLE)) == light
 
 
-def test_a_notebook_stores_the_picture_with_its_text_and_nothing_that_changes():
-    data, metadata = DisplayFormatter().format(DRAWN["bars"]())
-    assert set(data) == {"image/png", "text/plain"}
-    assert metadata["image/png"]["alt"].startswith(TITLE)
-    assert metadata["image/png"]["width"] == 660
-    assert data == DisplayFormatter().format(DRAWN["bars"]())[0]
+@pytest.fixture
+def shown(monkeypatch) -> list:
+    """What reaches the notebook."""
+    outputs = []
+    monkeypatch.setattr("IPython.display.display", outputs.append)
+    return outputs
 
 
-def test_show_displays_any_figure_with_the_text_it_is_given(monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.display.display", shown.append)
+def test_a_drawing_at_the_end_of_a_cell_shows_itself_and_its_words(shown):
+    DisplayFormatter().format(DRAWN["bars"]())
+    picture, words = shown
+    assert picture.alt.startswith(TITLE) and picture.width == 660
+    assert TITLE in words.data and "<details>" in words.data
+    assert (repr(picture), repr(words)) == ("<IPython.core.display.Image object>", "<IPython.core.display.HTML object>")
+
+
+def test_the_same_figure_is_the_same_picture(shown):
     plots.show(DRAWN["bars"]())
-    plots.show(Figure(), "an empty sheet")
-    assert [picture.alt.split(".")[0] for picture in shown] == [TITLE, "an empty sheet"]
-    assert repr(shown[0]) == "<IPython.core.display.Image object>"
+    plots.show(DRAWN["bars"]())
+    assert shown[0].data == shown[2].data and shown[1].data == shown[3].data
+
+
+def test_show_displays_any_figure_with_the_text_it_is_given(shown):
+    plots.show(Figure(), "an empty <sheet>")
+    assert shown[0].alt == "an empty <sheet>" and "an empty &lt;sheet&gt;" in shown[1].data
     with pytest.raises(ValueError, match="says nothing to a screen reader"):
         plots.show(Figure())
 
