@@ -21,49 +21,60 @@ class Verdict:
     text: str
 
 
-def judge(id: str, answer: object, right: object, why: Mapping[Any, str], hint: str = "") -> Verdict:
-    """Compares an answer with the right one, or asks `right` when it is a predicate.
+@dataclass(frozen=True)
+class Exercise:
+    """What is right, what is wrong, and why.
 
-    Words are compared without regard to case, numbers and arrays to four digits. A wrong answer gets its
-    reason from `why`, a word that is no key of it the nearest key, everything else `hint`.
+    right: the answer, or a predicate on it; with `on`, a function.
+    why: the wrong answers that people give, each with its reason; the right one may stand among them with its own.
+    on: tuples of arguments. The answer is then a function, compared with `right` on each of them, and the keys of
+        `why` are wrong versions of it.
+    hint: for every other wrong answer.
     """
-    if _unsolved(answer):
-        return Verdict("open", f"{id}: not answered yet")
-    reason = next((text for known, text in why.items() if same(answer, known)), "")
-    if _holds(right, answer) if callable(right) else same(answer, right):
-        return Verdict("right", f"{id}: right. {reason}".rstrip())
-    if not reason and isinstance(answer, str) and why and all(isinstance(known, str) for known in why):
-        reason = f"{answer!r} is none of the answers.{nearest(answer, why)}"
-    return Verdict("wrong", f"{id}: not yet. {reason or hint or 'Look at the hint above and try another one.'}")
 
+    id: str
+    right: Any
+    why: Mapping[Any, str]
+    on: Sequence[tuple] | None = None
+    hint: str = ""
 
-def judge_function(
-    id: str, yours: object, right: Callable, on: Sequence[tuple], why: Mapping[Callable, str], hint: str = ""
-) -> Verdict:
-    """Compares `yours(*arguments)` with `right(*arguments)` for each tuple of arguments in `on`.
+    def judge(self, answer: object) -> Verdict:
+        """Words are compared without regard to case, numbers and arrays to four digits. Never raises."""
+        if _unsolved(answer):
+            return self._open()
+        return self._judge_value(answer) if self.on is None else self._judge_function(answer)
 
-    A function that equals a key of `why`, a wrong version that people write, gets the reason given there.
-    """
-    if _unsolved(yours):
-        return Verdict("open", f"{id}: not answered yet")
-    if not callable(yours):
-        return Verdict("wrong", f"{id}: not yet. The answer is a function, and this is {type(yours).__name__}.")
-    for number, arguments in enumerate(on, start=1):
-        try:
-            mine = yours(*copy.deepcopy(arguments))
-        except NotImplementedError:
-            return Verdict("open", f"{id}: not answered yet")
-        except Exception as error:
-            told = f"On example {number} it raises {type(error).__name__}: {error}"
-            return Verdict("wrong", f"{id}: not yet. {told}")
-        if _unsolved(mine):
-            return Verdict("open", f"{id}: not answered yet")
-        wanted = right(*copy.deepcopy(arguments))
-        if not same(mine, wanted):
-            known = (text for wrong, text in why.items() if _agree(yours, wrong, on))
-            reason = next(known, "") or f"{_difference(mine, wanted, number)} {hint}".rstrip()
-            return Verdict("wrong", f"{id}: not yet. {reason}")
-    return Verdict("right", f"{id}: right.")
+    def _judge_value(self, answer: object) -> Verdict:
+        reason = next((text for known, text in self.why.items() if same(answer, known)), "")
+        if _holds(self.right, answer) if callable(self.right) else same(answer, self.right):
+            return Verdict("right", f"{self.id}: right. {reason}".rstrip())
+        if not reason and isinstance(answer, str) and all(isinstance(known, str) for known in self.why):
+            reason = f"{answer!r} is none of the answers.{nearest(answer, self.why)}"
+        return self._wrong(reason or self.hint or "Look at the hint above and try another one.")
+
+    def _judge_function(self, yours: object) -> Verdict:
+        if not callable(yours):
+            return self._wrong(f"The answer is a function, and this is {type(yours).__name__}.")
+        for number, arguments in enumerate(self.on, start=1):
+            try:
+                mine = yours(*copy.deepcopy(arguments))
+            except NotImplementedError:
+                return self._open()
+            except Exception as error:
+                return self._wrong(f"On example {number} it raises {type(error).__name__}: {error}")
+            if _unsolved(mine):
+                return self._open()
+            wanted = self.right(*copy.deepcopy(arguments))
+            if not same(mine, wanted):
+                known = (text for wrong, text in self.why.items() if _agree(yours, wrong, self.on))
+                return self._wrong(next(known, f"{_difference(mine, wanted, number)} {self.hint}".rstrip()))
+        return Verdict("right", f"{self.id}: right.")
+
+    def _open(self) -> Verdict:
+        return Verdict("open", f"{self.id}: not answered yet")
+
+    def _wrong(self, reason: str) -> Verdict:
+        return Verdict("wrong", f"{self.id}: not yet. {reason}")
 
 
 def same(mine: object, theirs: object) -> bool:

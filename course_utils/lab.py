@@ -3,7 +3,8 @@
     lab.start("08")
     lab.quiz("08-q1", "Which one ends highest?", {"DAN": ..., "DeepCORAL": ...}, answer="DeepCORAL")
     lab.claim("08-1", "DeepCORAL gains at least 5 points", holds=gain >= 5, measured={"gain": gain})
-    lab.check("08-ex1", answer, right="it grows", why={"it vanishes": "..."})
+    lab.exercise("08-ex1", right="it grows", why={"it vanishes": "..."})
+    lab.check("08-ex1", answer)
 
 The text of these outputs is compared between machines, so it holds no trained digit: those behind a claim
 travel in the output's metadata, and `notebooks/render.py` collects them in `notebooks/claims.json`.
@@ -16,7 +17,7 @@ import math
 import os
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,14 @@ import numpy as np
 import torch
 
 from course_utils.errors import nearest
-from course_utils.verdicts import Verdict, judge, judge_function
+from course_utils.exercise import Exercise, Verdict
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
 
 _MARKS = {"open": ("○", "#e69f00"), "right": ("✓", "#009e73"), "wrong": ("✗", "#d55e00")}
 _lesson = ""
+_exercises: dict[str, Exercise] = {}
 
 
 class ClaimError(AssertionError):
@@ -54,6 +56,7 @@ def start(lesson: str) -> None:
     np.random.seed(0)  # noqa: NPY002  scikit-learn draws from it
     torch.manual_seed(0)
     _lesson = lesson
+    _exercises.clear()
 
 
 def claim(id: str, sentence: str, holds: object, measured: Mapping[str, object] | None = None) -> None:
@@ -77,27 +80,22 @@ def claim(id: str, sentence: str, holds: object, measured: Mapping[str, object] 
     _display(_line(Verdict("right", f"claim {id} holds: {sentence}"), record))
 
 
-def check(id: str, answer: object, right: object, why: Mapping[Any, str], hint: str = "") -> None:
-    """Answers an exercise: not answered yet (`...`), right, or not yet and why. Never raises over an answer.
+def exercise(id: str, right: object, why: Mapping[Any, str], on: Sequence[tuple] | None = None, hint: str = "") -> None:
+    """Prepares an exercise, in a cell that stands folded above it; `check` judges the answer. Shows nothing.
 
-    `right` is the answer or a predicate on it, best computed: `right="grows" if after > before else
-    "shrinks"`. `why` gives each wrong answer that people give its reason, and may give the right one its own;
-    every other wrong answer hears `hint`.
+    `right`, best computed (`right="grows" if after > before else "shrinks"`), is the answer or a predicate on it;
+    `why` gives each wrong answer that people give its reason. For an answer in code, `on` holds tuples of arguments,
+    `right` is a function, and the keys of `why` are wrong versions of it. See `exercise.Exercise`.
     """
     _of_this_lesson(id)
-    _display(_line(judge(id, answer, right, why, hint)))
+    _exercises[id] = Exercise(id, right, why, on, hint)
 
 
-def check_function(
-    id: str, yours: object, right: Callable, on: Sequence[tuple], why: Mapping[Callable, str], hint: str = ""
-) -> None:
-    """Answers an exercise in code: `yours` and `right` are called with each tuple of arguments in `on`.
-
-    The keys of `why` are wrong versions that people write. One that returns `None` or `...` is not written
-    yet.
-    """
-    _of_this_lesson(id)
-    _display(_line(judge_function(id, yours, right, on, why, hint)))
+def check(id: str, answer: object) -> None:
+    """Answers an exercise: not answered yet (`...`), right, or not yet and why. Never raises over an answer."""
+    if id not in _exercises:
+        raise ValueError(f"No exercise {id!r} is prepared: run the folded cell above it.{nearest(id, _exercises)}")
+    _display(_line(_exercises[id].judge(answer)))
 
 
 def quiz(id: str, question: str, options: Mapping[str, str], answer: str) -> None:

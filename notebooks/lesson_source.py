@@ -19,7 +19,7 @@ METADATA = {  # no versions: they would change every notebook with every update
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-KEPT_METADATA = ("tags", "jupyter", "slideshow")
+FOLDED = {"quiz", "answers"}  # the source of these cells gives the answer away, so JupyterLab shows it folded
 READABLE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 PLACEHOLDER = re.compile(r"\{\{(\w+)(?::([^:{}]+))?(?::([^{}]+))?\}\}")
 
@@ -66,7 +66,7 @@ def read(path: Path) -> NotebookNode:
                 'Give each cell its own, in small letters and hyphens: # %% id="what-it-does"'
             )
         seen.add(cell.id)
-        cell.metadata = _kept(cell)
+        cell.metadata = _metadata(cell)
     notebook.metadata = METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
@@ -137,12 +137,14 @@ def write(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _kept(cell: NotebookNode) -> dict:
-    return {name: cell.metadata[name] for name in KEPT_METADATA if name in cell.metadata}
+def _metadata(cell: NotebookNode) -> dict:
+    """Of what the script or JupyterLab says, the tags alone; and folding, which follows from them."""
+    tags = cell.metadata.get("tags", [])
+    return ({"tags": tags} if tags else {}) | ({"jupyter": {"source_hidden": True}} if FOLDED & set(tags) else {})
 
 
 def _content(cell: NotebookNode) -> tuple:
-    return cell.cell_type, cell.source, _kept(cell)
+    return cell.cell_type, cell.source, cell.metadata.get("tags", [])
 
 
 def _chunks(script: str) -> tuple[str, list[str]]:
@@ -163,5 +165,7 @@ def _percent(cell: NotebookNode) -> str:
     """One cell as text, without the blank lines after it."""
     alone = nbformat.v4.new_notebook(cells=[cell])
     alone.metadata = {"jupytext": {"notebook_metadata_filter": "-all", "cell_metadata_filter": "all"}}
-    cell.metadata = {"id": cell.id, **_kept(cell)}
+    cell.metadata = {"id": cell.id, "tags": cell.metadata.get("tags", [])}
+    if not cell.metadata["tags"]:
+        del cell.metadata["tags"]
     return jupytext.writes(alone, fmt="py:percent").strip("\n")

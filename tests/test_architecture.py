@@ -32,7 +32,7 @@ FLOORS = {
     "course_utils.training": 6,
     "course_utils.compare": 7,
     "course_utils.plots": 8,
-    "course_utils.verdicts": 8,
+    "course_utils.exercise": 8,
     "course_utils.lab": 9,
     "course_utils": 10,
 }

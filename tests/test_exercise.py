@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils.verdicts import judge, judge_function, same
+from course_utils.exercise import Exercise, same
 
 WORDS = {"vanishes": "Too narrow a kernel does that.", "grows": "Every pair counts."}
 
@@ -22,7 +22,7 @@ WORDS = {"vanishes": "Too narrow a kernel does that.", "grows": "Every pair coun
     ],
 )
 def test_a_word_is_judged_and_a_wrong_one_is_told_why(answer, state, text):
-    verdict = judge("ex", answer, "grows", WORDS)
+    verdict = Exercise("ex", "grows", WORDS).judge(answer)
     assert verdict.state == state
     assert verdict.text.startswith(text)
 
@@ -31,22 +31,24 @@ def test_a_word_is_judged_and_a_wrong_one_is_told_why(answer, state, text):
     "answer", [0.25, np.float32(0.25), torch.tensor(0.25), torch.tensor(0.25, requires_grad=True), 0.250001]
 )
 def test_a_number_is_right_to_four_digits_whatever_holds_it(answer):
-    assert judge("ex", answer, 0.25, {0.5: "half"}).state == "right"
+    assert Exercise("ex", 0.25, {0.5: "half"}).judge(answer).state == "right"
 
 
 @pytest.mark.parametrize("answer", [0.2501, [0.25], "0.25", True, np.nan, object(), [[1], [2, 3]]])
 def test_what_is_another_number_or_none_is_wrong_and_hears_the_hint(answer):
-    verdict = judge("ex", answer, 0.25, {0.5: "half"}, hint="Divide once more.")
+    verdict = Exercise("ex", 0.25, {0.5: "half"}, hint="Divide once more.").judge(answer)
     assert (verdict.state, verdict.text) == ("wrong", "ex: not yet. Divide once more.")
 
 
 def test_a_wrong_number_that_people_give_is_told_its_own_reason():
-    assert judge("ex", 0.5, 0.25, {0.5: "That is half."}, hint="Divide.").text == "ex: not yet. That is half."
+    exercise = Exercise("ex", 0.25, {0.5: "That is half."}, hint="Divide.")
+    assert exercise.judge(0.5).text == "ex: not yet. That is half."
 
 
 def test_a_predicate_judges_a_range_and_says_no_to_what_it_cannot_read():
     def asked(answer):
-        return judge("ex", answer, lambda width: 0.3 < width < 3, {0.01: "Every image is alone."}, hint="Wider.")
+        why = {0.01: "Every image is alone."}
+        return Exercise("ex", lambda width: 0.3 < width < 3, why, hint="Wider.").judge(answer)
 
     assert asked(1.0).state == "right"
     assert asked(0.01).text == "ex: not yet. Every image is alone."
@@ -65,7 +67,7 @@ ON = [(torch.eye(2), torch.zeros(2, 2)), (torch.ones(3, 3), torch.eye(3))]
 
 
 def judged(yours, hint=""):
-    return judge_function("ex", yours, frobenius, ON, {halved: "The half belongs to another paper."}, hint)
+    return Exercise("ex", frobenius, {halved: "The half belongs to another paper."}, ON, hint).judge(yours)
 
 
 def test_a_function_is_right_when_it_agrees_on_every_example():

@@ -116,10 +116,11 @@ def test_what_people_write_is_escaped_before_it_becomes_html(shown):
 
 
 def test_a_check_shows_its_verdict_and_never_raises(capsys):
-    why = {"vanishes": "Too narrow a kernel does that."}
+    lab.exercise("08-ex1", right="grows", why={"vanishes": "Too narrow a kernel does that."}, hint="Run it again.")
     for answer in (..., "grows", "vanishes", object()):
-        lab.check("08-ex1", answer, right="grows", why=why, hint="Run it again.")
-    lab.check_function("08-ex2", lambda x: 1 / 0, right=abs, on=[(1,)], why={})
+        lab.check("08-ex1", answer)
+    lab.exercise("08-ex2", right=abs, why={}, on=[(1,)])
+    lab.check("08-ex2", lambda x: 1 / 0)
     assert capsys.readouterr().out.splitlines() == [
         "08-ex1: not answered yet",
         "08-ex1: right.",
@@ -127,6 +128,17 @@ def test_a_check_shows_its_verdict_and_never_raises(capsys):
         "08-ex1: not yet. Run it again.",
         "08-ex2: not yet. On example 1 it raises ZeroDivisionError: division by zero",
     ]
+
+
+def test_an_exercise_that_is_not_prepared_says_which_cell_to_run():
+    lab.exercise("08-ex1", right=1, why={})
+    with pytest.raises(
+        ValueError, match="No exercise '08-ex2' is prepared: run the folded cell.*Did you mean '08-ex1'"
+    ):
+        lab.check("08-ex2", 1)
+    lab.start("08")
+    with pytest.raises(ValueError, match="No exercise '08-ex1' is prepared"):
+        lab.check("08-ex1", 1)
 
 
 OPTIONS = {"DAN": "It comes second.", "DeepCORAL": "By 20 points.", "neither": "Look again."}

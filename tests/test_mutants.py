@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(code, cwd):
+def run(code, cwd, **variables):
     """A process of its own: the runner forks, and pytest is not to be forked."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")}
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "benchmarks")} | variables
     return subprocess.run([sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True)
 
 
@@ -51,10 +51,8 @@ def course(tmp_path):
 
 def judged(course, new="3 * x", red="test_two"):
     (course / "tests" / "mutants.toml").write_text(MUTANT.format(new=new, red=red))
-    code = (
-        "import mutants, sys, pathlib; mutants.PRELOADED = ['nbval.plugin']; sys.exit(mutants.main(pathlib.Path.cwd()))"
-    )
-    done = run(code, course)
+    code = "import mutants, sys, pathlib; mutants.PRELOADED = (); sys.exit(mutants.main(pathlib.Path.cwd()))"
+    done = run(code, course, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")  # the toy course needs no plugin
     return done.returncode, done.stdout + done.stderr
 
 

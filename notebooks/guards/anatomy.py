@@ -18,7 +18,7 @@ PARTS = (
 
 OPTIONAL = {"widget"}
 OPTIONAL_IN = {"00": {"math", "experiment"}}  # its three minutes have no room for them
-HELPERS = {"exercise-context", "solution", "nbval-ignore-output", "raises-exception"}
+HELPERS = {"exercise-context", "answers", "solution", "nbval-ignore-output", "raises-exception"}
 
 
 def has_its_parts_in_order(lesson: Lesson) -> Iterator[str]:
@@ -42,7 +42,7 @@ def reads_as_its_script(lesson: Lesson) -> Iterator[str]:
         return
 
     def content(cells: list[NotebookNode]) -> dict[str, tuple]:
-        return {cell.id: (cell.cell_type, cell.source, tags(cell)) for cell in cells}
+        return {cell.id: (cell.cell_type, cell.source, dict(cell.metadata)) for cell in cells}
 
     built, stored = content(lesson_source.build(lesson.script).cells), content(lesson.cells)
     if differ := [id for id in built | stored if built.get(id) != stored.get(id)]:

@@ -33,7 +33,9 @@ def test_a_rendered_lesson_has_its_outputs_and_no_trace_of_the_machine(rendered)
     assert notebook.nbformat_minor == 5
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+    assert all(set(cell.metadata) <= {"tags", "jupyter"} for cell in notebook.cells)
+    folded = {cell.id for cell in notebook.cells if cell.metadata.get("jupyter") == {"source_hidden": True}}
+    assert folded == {"guess-how-many", "exercise-answers"}
     (result,) = outputs(rendered, "more-throws")
     assert result.execution_count == next(c for c in code if c.id == "more-throws").execution_count
 
@@ -117,11 +119,14 @@ def test_a_handout_has_everything_but_the_solutions(workshop):
 def test_an_edit_made_in_jupyterlab_goes_back_to_the_script_and_satisfies_the_guards(workshop):
     path = workshop / "99_coins.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    next(cell for cell in notebook.cells if cell.id == "recap").source += "\nThe next lesson throws dice."
+    cells = {cell.id: cell for cell in notebook.cells}
+    cells["recap"].source += "\nThe next lesson throws dice."
+    cells["guess-how-many"].source = cells["guess-how-many"].source.replace("One in 35.", "One in 36.")
     nbformat.write(notebook, path)
-    assert any("not as in src/99_coins.py: recap" in said for said in complaints(Lesson.read(path)))
+    assert any("not as in src/99_coins.py: guess-how-many, recap" in said for said in complaints(Lesson.read(path)))
     assert render.main(["--from-notebook", "99"], workshop) == 0
     assert complaints(Lesson.read(path)) == []
+    assert "source_hidden" not in (workshop / "src" / "99_coins.py").read_text()
     recap = read(workshop / "src" / "99_coins.py").cells[-1].source
     assert recap.endswith("{{claim:99-2}}.\nThe next lesson throws dice.")
 

@@ -71,21 +71,25 @@ lab.claim("99-2", "No fair coin looks unfair after 10,000 throws", holds=unfair[
 stuck = np.random.default_rng(0).integers(0, 2, size=1000) * 10_000
 lab.claim("99-3", "Every coin with a memory looks unfair", holds=bool(np.isin(stuck, (0, 10_000)).all()))
 
+# %% id="exercise-answers" tags=["answers"]
+lab.exercise(
+    "99-ex1",
+    right="halves" if np.isclose(spread(0.5, 400), spread(0.5, 100) / 2) else "quarters",
+    why={"stays": "More throws know more.", "quarters": "n stands under a root.", "halves": "By the root of four."},
+)
+lab.exercise(
+    "99-ex2",
+    right=lambda p, n: n * spread(p, n),
+    why={spread: "That is the spread of the share: one head is 1/n of it."},
+    on=[(0.5, 100), (0.1, 400)],
+)
+
 # %% [markdown] id="exercise-99-1" tags=["exercise"]
 # **Four times the throws.** What happens to the spread? Guess first: `"halves"`, `"stays"` or `"quarters"`.
 
 # %% id="exercise-99-1-answer" tags=["exercise"]
 answer = ...
-lab.check(
-    "99-ex1",
-    answer,
-    right="halves" if np.isclose(spread(0.5, 400), spread(0.5, 100) / 2) else "quarters",
-    why={
-        "stays": "More throws know more.",
-        "quarters": "n stands under a root.",
-        "halves": "By the root of four.",
-    },
-)
+lab.check("99-ex1", answer)
 
 # %% [markdown] id="exercise-99-1-solution" tags=["solution"]
 # <details><summary>Solution</summary>
@@ -105,13 +109,7 @@ lab.check(
 def spread_of_heads(p, n): ...
 
 
-lab.check_function(
-    "99-ex2",
-    spread_of_heads,
-    right=lambda p, n: n * spread(p, n),
-    on=[(0.5, 100), (0.1, 400)],
-    why={spread: "That is the spread of the share: one head is 1/n of it."},
-)
+lab.check("99-ex2", spread_of_heads)
 
 # %% [markdown] id="exercise-99-2-solution" tags=["solution"]
 # <details><summary>Solution</summary>
