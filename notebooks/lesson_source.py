@@ -133,7 +133,7 @@ def take_back(path: Path) -> None:
 def write(path: Path, text: str) -> None:
     """Whole or not at all."""
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    partial.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")
     partial.replace(path)
 
 

@@ -1,4 +1,4 @@
-"""How a lesson reads: short cells, and a voice that does not announce."""
+"""How a lesson reads: within its budget, in short cells, and in a voice that does not announce."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from guards.lesson import Lesson
 
 MOST_BYTES = 600_000
 MOST_CELLS = 56
+MOST_MINUTES = 2.5  # so that nineteen lessons, two side by side, are tested in half an hour
 MEDIAN_LINES, MOST_LINES = 8, 24
 MOST_SETUP_LINES = 6
 MOST_WORDS = 120
@@ -28,7 +29,10 @@ NOT_PROSE = re.compile(
 )
 
 
-def is_small(lesson: Lesson) -> Iterator[str]:
+def is_within_its_budget(lesson: Lesson) -> Iterator[str]:
+    minutes = lesson.registry.minutes.get(lesson.number, 0)
+    if minutes > MOST_MINUTES:
+        yield f"takes {minutes:g} minutes; {MOST_MINUTES} are allowed (render it again when the machine is quiet)"
     if lesson.size > MOST_BYTES:
         yield f"has {lesson.size // 1000} KB; {MOST_BYTES // 1000} are allowed"
     if len(lesson.cells) > MOST_CELLS:
@@ -72,4 +76,4 @@ def _prose(markdown: str) -> str:
     return NOT_PROSE.sub(" ", markdown)
 
 
-GUARDS = (is_small, has_short_code_cells, has_short_text_cells, has_the_voice, mutes_no_value)
+GUARDS = (is_within_its_budget, has_short_code_cells, has_short_text_cells, has_the_voice, mutes_no_value)

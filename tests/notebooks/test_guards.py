@@ -182,7 +182,10 @@ DEFECTS = {
         (lambda it: show(it, {"text/html": '<img src="data:," alt="">'}), "<img> without alternative text"),
         (lambda it: add(it, "![](coin.png)"), "new-cell: a picture without"),
     ],
-    "is_small": [(lambda it: [add(it, "") for _ in range(57)], "cells; 56 are allowed")],
+    "is_within_its_budget": [
+        (lambda it: [add(it, "") for _ in range(57)], "cells; 56 are allowed"),
+        (lambda it: it.registry.minutes.update({"99": 3.0}), "takes 3 minutes; 2.5 are allowed"),
+    ],
     "has_short_code_cells": [
         (lambda it: lengthen(it, 8), "half of its code cells have over"),
         (
