@@ -18,7 +18,7 @@ PARTS = (
 
 OPTIONAL = {"widget"}
 OPTIONAL_IN = {"00": {"math", "experiment"}}  # its three minutes have no room for them
-HELPERS = {"exercise-context", "answers", "solution", "nbval-ignore-output", "raises-exception"}
+OTHERS = {"exercise-context", "answers", "solution", "nbval-ignore-output", "raises-exception"}
 
 
 def has_its_parts_in_order(lesson: Lesson) -> Iterator[str]:
@@ -53,7 +53,7 @@ def reads_as_its_script(lesson: Lesson) -> Iterator[str]:
 
 def uses_known_tags(lesson: Lesson) -> Iterator[str]:
     """nbval ignores a misspelt tag without a word, and every reader sees a marker in a comment."""
-    known = HELPERS.union(PARTS)
+    known = OTHERS.union(PARTS)
     for cell in lesson.cells:
         yield from (f"{cell.id}: no such tag {tag!r}" for tag in tags(cell) if tag not in known)
         if cell.cell_type == "code" and re.search(r"#\s*NBVAL_", cell.source):
