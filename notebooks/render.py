@@ -3,6 +3,7 @@
     python notebooks/render.py [NN ...]             execute and write these lessons, or all of them
     python notebooks/render.py --from-notebook NN   take the edits made in JupyterLab back to the script
     python notebooks/render.py --handout [NN ...]   write copies without solutions to handout/
+    python notebooks/render.py --quotes             fill the numbers that README and docs quote
 
 A lesson that fails leaves its old notebook in place. claims.json (what each lesson claims, and what it
 measured) and minutes.json (how long each one takes) are written here and nowhere else.
@@ -17,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+import front_page
 import guards
 import lesson_source
 import nbformat
@@ -143,7 +145,10 @@ def main(arguments: list[str] | None = None, folder: Path = NOTEBOOKS) -> int:
         ("--handout", _hand_out, "write copies without solutions to handout/"),
     ):
         way.add_argument(option, dest="act", action="store_const", const=act, help=help)
+    way.add_argument("--quotes", action="store_true", help="only fill the numbers that README and docs quote")
     given = parser.parse_args(arguments)
+    if given.quotes:
+        return front_page.main()
     failed = False
     try:
         scripts = _scripts(folder, given.lessons)
@@ -159,6 +164,8 @@ def main(arguments: list[str] | None = None, folder: Path = NOTEBOOKS) -> int:
         except LessonError as error:
             failed = True
             print(error, file=sys.stderr)
+    if given.act is _render_and_judge and folder == NOTEBOOKS and not failed:
+        front_page.main()
     return int(failed)
 
 

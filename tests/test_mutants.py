@@ -43,6 +43,7 @@ def test_false(): assert twice(1) == 7
 def course(tmp_path):
     for name in ("course_utils", "tests"):
         (tmp_path / name).mkdir()
+    (tmp_path / "course_utils" / "__init__.py").touch()
     (tmp_path / "course_utils" / "numbers.py").write_text("def twice(x):\n    return 2 * x\n")
     (tmp_path / "tests" / "test_numbers.py").write_text(TESTS)
     (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\npythonpath = ["."]\n')

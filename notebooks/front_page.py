@@ -1,0 +1,81 @@
+"""Fills the marked places of README.md and docs/ with what the lessons, the records and the mutants say.
+
+A place is `<!-- name -->` ... `<!-- /name -->`; only this module writes between the two. A test compares.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md")
+PLACE = re.compile(r"<!-- (?P<name>[\w:-]+) -->.*?<!-- /(?P=name) -->", re.DOTALL)
+sys.path[:0] = [str(ROOT)]
+
+
+class UnknownPlaceError(LookupError):
+    """Raised for a marked place that nothing fills."""
+
+
+def fill(page: str) -> str:
+    """The page with every marked place filled. Raises UnknownPlaceError with the place's name."""
+
+    def content(place: re.Match) -> str:
+        name, _, of = place["name"].partition(":")
+        if name not in CONTENTS:
+            raise UnknownPlaceError(f"Nothing fills <!-- {place['name']} -->. Known: {', '.join(CONTENTS)}.")
+        text = CONTENTS[name](of)
+        return f"<!-- {place['name']} -->{text}<!-- /{place['name']} -->"
+
+    return PLACE.sub(content, page)
+
+
+def _claim(id: str) -> str:
+    return _read("claims.json")[id]["sentence"]
+
+
+def _lessons(_: str) -> str:
+    minutes = _read("minutes.json")
+    rows = ["| | lesson | minutes of computing |", "| --- | --- | --- |"]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
+        number = path.name[:2]
+        rows.append(f"| {number} | [{title}](notebooks/{path.name}) | {minutes[number]:g} |")
+    return "\n" + "\n".join(rows) + "\n"
+
+
+def _table(pair: str) -> str:
+    """Target accuracy at the last step: mean over the recorded seeds, lowest and highest."""
+    from course_utils import compare
+
+    records = [compare.load_record(p) for p in sorted((compare.RECORDS / pair).glob("*.json"))]
+    records = [r for r in records if not r.settings]
+    order = ("SourceOnly", "AdaBN", "DAN", "DeepCORAL", "DANN", "TargetOnly")
+    table = compare.Table(records[0].pair, tuple(sorted(records, key=lambda r: (order.index(r.method), r.seed))))
+    summary = table.summary()
+    rows = [f"| {table.pair} | target accuracy | lowest to highest seed |", "| --- | --- | --- |"]
+    rows += [f"| {m} | {r['target']:.3f} | {r['lowest']:.3f} to {r['highest']:.3f} |" for m, r in summary.iterrows()]
+    return "\n" + "\n".join(rows) + "\n"
+
+
+def _mutants(_: str) -> str:
+    defects = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text(encoding="utf-8"))["mutant"]
+    return f"{len(defects)} of {len(defects)}"
+
+
+def _read(name: str) -> dict:
+    return json.loads((ROOT / "notebooks" / name).read_text(encoding="utf-8"))
+
+
+CONTENTS = {"claim": _claim, "lessons": _lessons, "table": _table, "mutants": _mutants}
+
+
+def main() -> int:
+    for page in PAGES:
+        page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
