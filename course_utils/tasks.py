@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_utils import losses
-
-if TYPE_CHECKING:
-    from course_utils.adapters.base import View
+from course_utils.data.batches import View
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_utils.adapters.base import Adapter, Batch, Terms, View
+from course_utils.adapters.base import Adapter, Batch, Terms
 from course_utils.data.augment import Augment
-from course_utils.data.batches import Batches, generator
+from course_utils.data.batches import Batches, View, generator
 from course_utils.data.domain import Part
 from course_utils.data.pair import DomainPair
 from course_utils.errors import refuse_misspelt

@@ -45,25 +45,13 @@ def floor(module: str) -> int:
     return FLOORS[module]
 
 
-def imports(path: Path, at_run_time: bool = False) -> set[str]:
-    """Modules of this package that a file imports; what only a type checker sees is left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    hidden = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        for inner in ast.walk(node)
-    }
+def imports(path: Path) -> set[str]:
+    """Modules of this package that a file imports, also for a type checker alone."""
     found = set()
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.ImportFrom)
-            and (node.module or "").startswith("course_utils")
-            and id(node) not in hidden
-        ):
-            found |= {
-                f"{node.module}.{a.name}" if f"{node.module}.{a.name}" in MODULES else node.module for a in node.names
-            }
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course_utils"):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
     return found
 
 

@@ -1,10 +1,11 @@
 """One strategy, one class; one family, one file."""
 
 from course_utils.adapters.adversarial import DANN
-from course_utils.adapters.base import Adapter, Batch, View
+from course_utils.adapters.base import Adapter, Batch
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
 from course_utils.adapters.moments import DAN, DeepCORAL
 from course_utils.adapters.schedules import Constant, Ganin
+from course_utils.data.batches import View
 
 ADAPTERS = (SourceOnly, AdaBN, DAN, DeepCORAL, DANN, TargetOnly)
 

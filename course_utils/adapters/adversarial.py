@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from course_utils.adapters.base import Adapter, Terms, View
+from course_utils.adapters.base import Adapter, Terms
 from course_utils.adapters.schedules import Ganin, Schedule
+from course_utils.data.batches import View
 from course_utils.losses import domain_confusion, reverse_gradient
 
 

@@ -7,28 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from course_utils.data.batches import View
 from course_utils.errors import nearest
 from course_utils.tasks import Labels
 
 Terms = dict[str, Float[Tensor, ""]]
-
-
-@dataclass
-class View:
-    """One domain's half of a batch.
-
-    images: `(n, C, H, W)` in [0, 1], augmented, or `(n, D)` features.  ids: `(n,)`.
-    labels: `(n,)`, or None on an unlabelled target.  features `(n, d)` and logits `(n, k)`: filled by the forward pass.
-    """
-
-    images: Float[Tensor, "n *shape"]
-    ids: Int[Tensor, " n"]
-    labels: Int[Tensor, " n"] | None
-    features: Float[Tensor, "n d"] | None = None
-    logits: Float[Tensor, "n k"] | None = None
 
 
 @dataclass

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from course_utils.adapters.base import Adapter, Terms, View
+from course_utils.adapters.base import Adapter, Terms
+from course_utils.data.batches import View
 
 
 @dataclass(eq=False)

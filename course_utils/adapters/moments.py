@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from course_utils.adapters.base import Adapter, Terms, View
+from course_utils.adapters.base import Adapter, Terms
 from course_utils.adapters.schedules import Ganin, Schedule
+from course_utils.data.batches import View
 from course_utils.losses import coral, mean_bandwidths, mmd
 
 

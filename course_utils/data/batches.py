@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from course_utils.data.domain import Part
+
+
+@dataclass
+class View:
+    """One domain's half of a batch.
+
+    images: `(n, C, H, W)` in [0, 1], augmented, or `(n, D)` features.  ids: `(n,)`.
+    labels: `(n,)`, or None on an unlabelled target.  features `(n, d)` and logits `(n, k)`: filled by the forward pass.
+    """
+
+    images: Float[Tensor, "n *shape"]
+    ids: Int[Tensor, " n"]
+    labels: Int[Tensor, " n"] | None
+    features: Float[Tensor, "n d"] | None = None
+    logits: Float[Tensor, "n k"] | None = None
 
 
 class Batches:

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 import course_utils as cu
-from course_utils.adapters.base import Adapter, Batch, Sum, Terms, View
+from course_utils.adapters.base import Adapter, Batch, Sum, Terms
+from course_utils.data.batches import View
 from tests.toys import FAST, feature_pair
 
 

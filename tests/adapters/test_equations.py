@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 import course_utils as cu
-from course_utils.adapters.base import Adapter, View
+from course_utils.adapters.base import Adapter
+from course_utils.data.batches import View
 
 
 def view(seed: int, n: int, labelled: bool) -> View:
