@@ -101,3 +101,34 @@ def test_tensors_and_arrays_score_alike(validator):
     ]
     as_arrays = [Scored(np.zeros((30, 2)), logits, labels) for labels in (LABELS, None)]
     assert validator.score(*as_tensors) == pytest.approx(validator.score(*as_arrays))
+
+
+def noisy(seed):
+    """A net that is right about nine images in ten."""
+    rng = np.random.default_rng(seed)
+    return 4 * np.eye(3)[np.where(rng.random(30) < 0.9, LABELS, (LABELS + 1) % 3)] + rng.normal(0, 0.5, (30, 3))
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 7.0])
+def test_calibrated_information_does_not_see_the_scale_of_the_logits(scale):
+    """DeepCORAL shrinks logits: less sure is not more wrong. The plain score would call it worse."""
+    source, target = noisy(0), noisy(1)
+    calibrated, plain = validators.CalibratedInformationMaximisation(), InformationMaximisation()
+    as_it_is = calibrated.score(scored(source, LABELS), scored(target))
+    assert calibrated.score(scored(scale * source, LABELS), scored(scale * target)) == pytest.approx(as_it_is)
+    if scale != 1:
+        assert plain.score(scored(source, LABELS), scored(scale * target)) != pytest.approx(as_it_is, abs=1e-3)
+
+
+def test_the_honest_temperature_makes_confidence_equal_to_accuracy():
+    source = noisy(0)
+    temperature = validators._honest_temperature(scored(source, LABELS))
+    confidence = np.exp(source / temperature).max(1) / np.exp(source / temperature).sum(1)
+    right = (source.argmax(1) == LABELS).sum()
+    assert confidence.mean() == pytest.approx((right + 1) / 32, abs=1e-6)
+
+
+def test_a_faultless_net_has_a_finite_temperature_and_a_source_without_labels_none():
+    assert 1e-3 < validators._honest_temperature(scored(RIGHT, LABELS)) < 1
+    with pytest.raises(ValueError, match="no labels"):
+        validators.CalibratedInformationMaximisation().score(scored(RIGHT), scored(RIGHT))
