@@ -21,7 +21,7 @@ from course_utils.data.pair import DomainPair
 from course_utils.losses import coral, cross_entropy
 from course_utils.training import one_cycle
 
-BATCH, RATE, EPOCHS = 64, 5e-3, 1
+BATCH, RATE, EPOCHS = 64, 1e-2, 1
 
 
 def bare_loop(pair: DomainPair, net: torch.nn.Module, mixed: bool) -> None:

@@ -108,20 +108,21 @@ def runs(
     if missing:
         from joblib import Parallel, delayed
 
-        made = Parallel(n_jobs=min(jobs, len(missing)))(delayed(_compute)(a, pair, s, settings) for a, s in missing)
-        for record in made:
-            write_record(record, folder or own_records())
-            found[record.adapter, record.seed] = record
+        made = Parallel(n_jobs=min(jobs, len(missing)))(
+            delayed(_compute)(a, pair, s, settings, folder or own_records()) for a, s in missing
+        )
+        found |= {(record.adapter, record.seed): record for record in made}
     return Table(pair.name, tuple(found[repr(a), s] for a, s in wanted))
 
 
 _BASELINES = (SourceOnly, AdaBN, TargetOnly)
 
 
-def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, object]) -> Record:
+def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, object], folder: Path) -> Record:
+    """Fits once and keeps the record at once, so that an interrupted table loses one fit and not all."""
     run = fit(adapter, pair, seed=seed, **settings)
     exam = run.exam()
-    return Record(
+    record = Record(
         pair=pair.name,
         adapter=repr(adapter),
         seed=seed,
@@ -133,6 +134,8 @@ def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, 
         exam={rule: {k: round(float(v), 5) for k, v in row.items()} for rule, row in exam.to_dict("index").items()},
         target_accuracies=[round(a, 5) for a in run.target_accuracies()],
     )
+    write_record(record, folder)
+    return record
 
 
 def fit_hash(adapter: Adapter) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import nn
 
 from course_utils.adapters.base import Adapter, Terms
@@ -19,8 +20,8 @@ class DANN(Adapter):
     Paper: Ganin et al. 2016, "Domain-Adversarial Training of Neural Networks".
     Minimises  L_y(source) - λ L_d(D(features))  over the features, while the critic D minimises L_d.
     Symbols: λ = weight · schedule(progress);  D: `(n, d)` -> domain logit `(n, 1)`;  L_d = binary cross-entropy.
-    Differs from the paper: λ acts in the gradient reversal only, so the critic learns from the first step; its
-        learning rate is `critic_rate` times the net's, and its labels are smoothed.
+    Differs from the paper: λ acts in the gradient reversal only, so the critic learns from the first step; it has
+        batch norm, its labels are smoothed, and its learning rate is `critic_rate` times the net's.
     Can go wrong: a critic that is too slow sees nothing to fool; domains whose classes have other shares are
         mixed all the same, and the classes with them.
     Taught in: notebooks 00, 09.
@@ -33,17 +34,15 @@ class DANN(Adapter):
     schedule: Schedule = field(default_factory=Ganin)
 
     def build(self, net: nn.Module) -> None:
-        self.critic = nn.Sequential(
-            nn.Linear(net.width, self.critic_width),
-            nn.ReLU(),
-            nn.Linear(self.critic_width, self.critic_width),
-            nn.ReLU(),
-            nn.Linear(self.critic_width, 1),
-        )
+        width = self.critic_width
+        hidden = [(nn.Linear(wide, width), nn.BatchNorm1d(width), nn.ReLU()) for wide in (net.width, width)]
+        self.critic = nn.Sequential(*hidden[0], *hidden[1], nn.Linear(width, 1))
 
     def loss(self, source: View, target: View, progress: float) -> Terms:
         strength = self.weight * self.schedule(progress)
-        domain = [self.critic(reverse_gradient(view.features, strength)) for view in (source, target)]
+        # One pass over both: normalised apart, the domains would look alike to the critic.
+        both = torch.cat([source.features, target.features])
+        domain = self.critic(reverse_gradient(both, strength)).split([len(source.features), len(target.features)])
         return {"task": self.task.loss(source), "domain": domain_confusion(*domain, smoothing=self.smoothing)}
 
     def groups(self) -> list[dict]:

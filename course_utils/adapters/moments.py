@@ -23,7 +23,7 @@ class DAN(Adapter):
     Taught in: notebook 08.
     """
 
-    weight: float = 3.0
+    weight: float = 10.0
     factors: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
     schedule: Schedule = field(default_factory=Ganin)
 

@@ -94,7 +94,8 @@ def dann_gradients(weight: float, progress: float) -> tuple[tuple, tuple, list, 
     adapter.zero_grad()
     plain = [v.features.detach().clone().requires_grad_() for v in (source, target)]
     softplus = nn.functional.softplus
-    loss = (softplus(-adapter.critic(plain[0])).mean() + softplus(adapter.critic(plain[1])).mean()) / 2
+    here, there = adapter.critic(torch.cat(plain)).split([6, 5])
+    loss = (softplus(-here).mean() + softplus(there).mean()) / 2
     loss.backward()
     explicit = [p.grad for p in adapter.critic.parameters()]
     return ours, (plain[0].grad, plain[1].grad), critic, explicit
@@ -123,6 +124,7 @@ def test_danns_critic_starts_at_chance_and_learns_separable_features() -> None:
         optimiser.zero_grad()
         adapter.loss(source, target, 0.0)["domain"].backward()
         optimiser.step()
+    adapter.eval()
     right = (adapter.critic(source.features) > 0).sum() + (adapter.critic(target.features) < 0).sum()
     assert first == pytest.approx(math.log(2), abs=0.15)
     assert right / 128 > 0.95
@@ -131,12 +133,12 @@ def test_danns_critic_starts_at_chance_and_learns_separable_features() -> None:
 def test_danns_critic_has_its_own_learning_rate() -> None:
     adapter = built(cu.DANN(critic_rate=7.0))
     (group,) = adapter.groups()
-    assert group["rate"] == 7.0 and len(group["params"]) == 6
+    assert group["rate"] == 7.0 and len(group["params"]) == 10
 
 
 def test_an_evaluation_changes_nothing_that_a_strategy_keeps() -> None:
     """A reversal layer that counts its calls would advance its schedule here (pitfall 2)."""
-    adapter = built(cu.DANN())
+    adapter = built(cu.DANN()).eval()
     state = {name: tensor.clone() for name, tensor in adapter.state_dict().items()}
     first = adapter.loss(SOURCE, TARGET, 0.5)["domain"]
     adapter.loss(SOURCE, TARGET, 0.9)
