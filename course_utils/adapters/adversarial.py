@@ -28,7 +28,7 @@ class DANN(Adapter):
     """
 
     weight: float = 1.0
-    critic_width: int = 256
+    critic_width: int = 1024
     critic_rate: float = 1.0
     smoothing: float = 0.1
     schedule: Schedule = field(default_factory=Ganin)
