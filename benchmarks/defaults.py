@@ -26,10 +26,7 @@ RATES = [
 CANDIDATES = [
     *(cu.DAN(weight=w) for w in (1.0, 3.0, 10.0)),
     *(cu.DeepCORAL(weight=w) for w in (1.0, 10.0, 30.0, 100.0)),
-    *(
-        cu.DANN(weight=w, critic_rate=r, smoothing=s)
-        for w, r, s in ((1.0, 1.0, 0.0), (1.0, 1.0, 0.1), (1.0, 3.0, 0.1), (1.0, 5.0, 0.1), (0.3, 1.0, 0.1))
-    ),
+    *(cu.DANN(critic_width=w, critic_rate=r) for w in (256, 1024) for r in (1.0, 3.0)),
 ]
 
 
