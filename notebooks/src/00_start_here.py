@@ -250,6 +250,9 @@ lab.claim(
     measured={"apart": apart, "too sure": too_sure},
 )
 
+# %% id="all-three-columns" tags=["failure-mode", "nbval-ignore-output"]
+seen.round(2)
+
 # %% [markdown] id="the-missing-column" tags=["failure-mode"]
 # The column that you would not have says {{measured:00-2:abroad}} for source-only and {{measured:00-3:live}} for DANN. At home you could not tell them apart, and abroad source-only is surer than right by {{measured:00-4:too sure}}. A network that has left its domain does not know that it has.
 
