@@ -234,8 +234,8 @@ lab.quiz(
     "00-q3",
     "Which of the two do you ship?",
     {
-        "source-only": "Nothing in the two columns speaks against it. Abroad it is wrong about most of what it is sure of.",
-        "DANN": "Right, and not because of these two columns.",
+        "source-only": "At home it is as good, and abroad it is wrong about most of what it is sure of.",
+        "DANN": "Right, and neither column says by how much.",
     },
     answer="DANN",
 )
