@@ -551,15 +551,12 @@ lab.check("08-ex3", prediction)
 # %% [markdown] id="recap" tags=["recap"]
 # ## What stays
 #
-# CORAL matches covariances and is blind to means; MMD matches everything that its width lets it see. {{claim:08-1}}. {{claim:08-2}}. {{measured:08-1:share}} % of DeepCORAL's gain on the first pair is batch norm's.
-#
-# What neither sees is a label. {{claim:08-5}}.
+# CORAL matches covariances and is blind to means; MMD matches what its width lets it see. {{measured:08-1:share}} % of DeepCORAL's gain on the first pair is batch norm's. Neither sees a label: where only class shares differ, a perfect match is the damage.
 #
 # Next: lesson 09, which lets a second network decide what "far apart" means.
-
-# %% [markdown] id="references" tags=["recap"]
-# - Gretton, Borgwardt, Rasch, Schölkopf, Smola 2012, *A Kernel Two-Sample Test*, JMLR 13
-# - Long, Cao, Wang, Jordan 2015, *Learning Transferable Features with Deep Adaptation Networks*, ICML
-# - Sun, Saenko 2016, *Deep CORAL: Correlation Alignment for Deep Domain Adaptation*, ECCV workshops
-# - Li, Wang, Shi, Liu, Hou 2016, *Revisiting Batch Normalization For Practical Domain Adaptation*, arXiv 1603.04779
-# - Zhao, Tachet des Combes, Zhang, Gordon 2019, *On Learning Invariant Representations for Domain Adaptation*, ICML
+#
+# - Gretton et al. 2012, *A Kernel Two-Sample Test*
+# - Long et al. 2015, *Learning Transferable Features with Deep Adaptation Networks*
+# - Sun, Saenko 2016, *Deep CORAL*
+# - Li et al. 2016, *Revisiting Batch Normalization For Practical Domain Adaptation*
+# - Zhao et al. 2019, *On Learning Invariant Representations for Domain Adaptation*
