@@ -278,7 +278,7 @@ for name, distance in {"attached": attached, "detached": mmd(circles, lonely)}.i
 #
 # Three pairs, seeds 0, 1 and 2, always the last epoch. The runs are kept as records with the course; the two above are seed 0 of the first pair, made anew. AdaBN is the row to beat: source-only with the batch-norm statistics of unlabelled target images, and nothing else.
 #
-# The authors chose rates and weights on two other pairs, without a target label. Where that could not decide they looked at the first pair below, so its numbers flatter a little; `docs/methods.md` says where.
+# The authors chose rates and weights on two other pairs, by a score without a target label. Where that could not decide they looked at accuracies, of those pairs and of the first one below, so its numbers flatter a little; `docs/methods.md` says where.
 
 # %% id="table-of-three-pairs" tags=["experiment", "nbval-ignore-output"]
 import pandas as pd
@@ -295,7 +295,7 @@ for (name, table), finding in zip(tables.items(), findings, strict=True):
 # %% [markdown] id="what-was-seen" tags=["experiment"]
 # On the first pair DeepCORAL is ahead, and its seeds do not touch DAN's. On the other two they overlap: DeepCORAL has the longer bar, and that is no finding.
 #
-# Where little was lost, little can be won. Scanned digits cost source-only a tenth of its accuracy, and both methods bring most of that back; AdaBN brings a third of it.
+# Where little was lost, little can be won. Scanned digits cost source-only less than a tenth of its accuracy, and both methods bring most of that back; AdaBN brings a third of it.
 #
 # The bars do not say why. They do not say, either, what happens where one domain has more of a class than the other: these three pairs hold about as many of each.
 
@@ -352,7 +352,7 @@ for name, run in {"source-only": plain, "DeepCORAL": matched}.items():
 read
 
 # %% [markdown] id="four-policies" tags=["experiment"]
-# The upper right number is AdaBN, and no weight has moved. Over three seeds that step alone is {{measured:08-1:share}} % of what DeepCORAL gains over source-only. The lower row is why every exam here estimates the statistics anew: without it DeepCORAL would be sold below its worth.
+# The upper right number is AdaBN, and no weight has moved. Over three seeds that step alone is {{measured:08-1:share}} % of what DeepCORAL gains over source-only. The lower row is why every exam here estimates the statistics anew: without it DeepCORAL would be sold below its worth. (Statistics in full precision: a number may differ by one from the figure above.)
 #
 # In training, too, there is a choice: `separate`, the default here, normalises plain and photographed digits each by their own half of the batch, `joint` both by common statistics. (`source` and `frozen` are there for pretrained networks.)
 
