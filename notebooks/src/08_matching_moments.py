@@ -30,7 +30,7 @@ lab.quiz(
     "How many more of 100 triangles will it read, once the covariances are made equal?",
     {
         "none: a covariance knows nothing of digits": "It does not. The network does, and it moves whole islands at a time.",
-        "about 15": "Much of that can be had without training; this lesson takes it apart further below.",
+        "about 15": "More than that can be had without training, as this lesson shows further below.",
         "about 50": "And not one target label was used.",
         "about 75, nearly all": "That takes the labels. Something stays out of reach.",
     },
@@ -127,7 +127,7 @@ draw(
 )
 
 # %% [markdown] id="what-was-left-behind" tags=["figure"]
-# CORAL turned the triangles and left them where they were. MMD brought them over, all but a few: those lie beyond the reach of its kernel, where no circle pulls and the other triangles still push.
+# CORAL turned the triangles and left them where they were. MMD brought them over, all but a few. Out there the pull of the circles and the push of the other triangles, which by now lie in the same place, all but cancel.
 #
 # The mean of a cloud is its first **moment**, its covariance the second, taken around that mean. CORAL matches the second. MMD, with the kernel used here, compares them all at once.
 #
@@ -226,7 +226,7 @@ draw(
 )
 
 # %% [markdown] id="what-widths-do" tags=["step"]
-# On the left the triangles keep their distance from each other, as evenly as a crystal, and ignore the circles. On the right the two centres met and the tilt stayed.
+# On the left the triangles keep their distance from each other, as evenly as a crystal, and ignore the circles, all but a few that had one within reach. On the right the two centres met and the tilt stayed.
 #
 # A network learns from the slope, so that is what to look at. Call the slope for moving the whole target cloud at once the **pull** of a kernel. Below is the pull of one kernel on the 64 real images of each domain, over four decades of width.
 
@@ -352,7 +352,7 @@ for name, run in {"source-only": plain, "DeepCORAL": matched}.items():
 read
 
 # %% [markdown] id="four-policies" tags=["experiment"]
-# The upper right number is AdaBN, and no weight has moved. Over three seeds that step alone is {{measured:08-1:share}} % of what DeepCORAL gains over source-only. The lower row is why every exam here estimates the statistics anew: without it DeepCORAL would be sold below its worth. (Statistics in full precision: a number may differ by one from the figure above.)
+# The upper right number is AdaBN, and no weight has moved. Over three seeds that step alone is {{measured:08-1:share}} % of what DeepCORAL gains over source-only. The lower row is why, under `separate`, a network that saw both domains has its statistics estimated anew for every exam; source-only keeps the source's. (Statistics in full precision: a number may differ by one from the figure above.)
 #
 # In training, too, there is a choice: `separate`, the default here, normalises plain and photographed digits each by their own half of the batch, `joint` both by common statistics. (`source` and `frozen` are there for pretrained networks.)
 
@@ -362,7 +362,7 @@ policies = {"separate": table, "joint": joint.per_seed()}
 pd.DataFrame({policy: seeds.mean(axis=1) for policy, seeds in policies.items()}).round(2)
 
 # %% [markdown] id="what-policies-do" tags=["experiment"]
-# Normalised together, DeepCORAL reads less on every seed; DAN's seeds overlap. The other rows stay where they were: a network that sees one domain in a step has nothing to share.
+# Normalised together, DeepCORAL reads less on every seed (the table shows means); DAN's seeds overlap. The other rows stay where they were: a network that sees one domain in a step has nothing to share.
 #
 # A table that does not say how it normalised compares two things at once.
 
@@ -381,7 +381,7 @@ plots.shift_maps(maps, *labels, panels, "DAN: the clouds go on merging when litt
 # %% [markdown] id="what-merging-means" tags=["experiment"]
 # The clouds go on merging. From the third map on, the share that is read does not follow.
 #
-# DeepCORAL's clouds, in the second figure of this lesson, were less mixed than these, and it read more. By MMD, too, which is what DAN was trained for, DAN's clouds are the closer ones:
+# DeepCORAL's clouds, in the second figure of this lesson, were less mixed than the last two maps here, and it read more. By MMD of the features, too, which DAN was trained on and DeepCORAL was not, DAN's clouds are the closer ones:
 
 # %% id="claim-08-4" tags=["claim"]
 ends = pd.DataFrame([(r.method, r.seed, r.history["probe_mmd"][-1]) for r in tables[pair.name].records])
@@ -544,6 +544,8 @@ lab.check("08-ex3", prediction)
 #
 # prediction = "stop short"
 # ```
+#
+# The product of a cloud with itself is its covariance plus the square of its mean: with less spread the triangles make up for a mean that is still off, and the loss is zero before they arrive.
 #
 # See it happen: `end = descend(uncentred, circles, triangles, rate=0.1)`, and then `draw({"before": (circles, triangles), "after": (circles, end)}, "Without the means", "They stop short.")`.
 # </details>
