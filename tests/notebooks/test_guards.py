@@ -171,7 +171,7 @@ DEFECTS = {
     "names_no_machine": [
         (lambda it: show(it, {"text/plain": "/home/ann/course"}), "spread-in-numbers: names a folder"),
         (lambda it: show(it, {"text/html": "<p>C:\\Users\\ann</p>"}), "spread-in-numbers: names a folder"),
-        (lambda it: add(it, "Look into `/tmp/x`."), "new-cell: names a folder"),
+        (lambda it: add(it, "Look into `/home/x`."), "new-cell: names a folder"),
     ],
     "has_no_dead_widgets": [
         (lambda it: show(it, WIDGET, id="more-throws"), "more-throws: a widget without a static twin")
