@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -35,6 +36,7 @@ from course_utils.tasks import Labels
 
 LIGHT = Augment(rotation=10, scale=0.1, translation=0.07)
 EVALUATION_BATCH = 512
+STATISTICS_IMAGES = 1024
 VALIDATORS = (SourceRisk(), Entropy(), InformationMaximisation(), CalibratedInformationMaximisation())
 
 
@@ -231,15 +233,17 @@ def predict(run: Run, part: Part) -> Output:
 
 @contextmanager
 def own_statistics(run: Run, side: str) -> Iterator[None]:
-    """Inside, batch norm is normalised for one side: re-estimated on its training images, without a label.
+    """Inside, batch norm is normalised for one side: re-estimated on 1,024 of its training images, without a label.
 
     Under `separate` the running statistics of a net that saw both domains are a mix of the two, which is neither's.
     A net that saw one domain keeps that domain's, also on the target, unless its strategy is to take the target's.
     """
     saw_both = len(run.adapter.sides) == 2
     if (run.settings.batchnorm == "separate" and saw_both) or (side == "target" and run.adapter.target_statistics):
-        batches = _image_batches(getattr(run.pair, side).train, run.settings.device)
-        with _autocast(run), statistics_of(run.net, batches):
+        train = getattr(run.pair, side).train
+        # Drawn, not taken from the front: sets lie sorted by class, and one class has other statistics than the domain.
+        drawn = train.take(np.random.default_rng(0).permutation(len(train))[:STATISTICS_IMAGES])
+        with _autocast(run), statistics_of(run.net, _image_batches(drawn, run.settings.device)):
             yield
     else:
         yield

@@ -12,7 +12,7 @@ import course_utils as cu
 from course_utils import training
 from course_utils.adapters.base import Adapter
 from course_utils.evaluation.validators import Entropy, SourceRisk
-from tests.toys import FAST, feature_pair, toy_pair
+from tests.toys import FAST, feature_pair, toy_domain, toy_pair
 
 FOUR = FAST | {"epochs": 4}
 
@@ -183,6 +183,21 @@ def test_a_side_is_scored_with_its_own_statistics_where_the_running_ones_are_a_m
     assert not np.allclose(running, estimated, atol=1e-4)
     expected = estimated if own[side] else running
     np.testing.assert_allclose(run.evaluations[-1][f"{side}_logits"], expected, atol=1e-5)
+
+
+def test_a_set_that_lies_sorted_by_class_has_the_statistics_of_the_whole_set() -> None:
+    """Batches of one class each would normalise the second layer by a class and not by the domain."""
+    domain = toy_domain("there", 2000, shift=1.0, seed=1)
+    train = domain.splits["train"]
+    by_class = domain.splits | {"train": train[np.argsort(domain.labels[train], kind="stable")]}
+    brighter = domain.images // 2 + 60 * domain.labels[:, None, None, None].astype(np.uint8)
+    pair = cu.pair((toy_domain("here"), dataclasses.replace(domain, images=brighter, splits=by_class)))
+    run = cu.fit(cu.AdaBN(), pair, **FAST | {"epochs": 1, "batch_size": 32})
+    whole = torch.from_numpy(pair.target.train.images).float() / 255
+    with cu.nets.statistics_of(run.net, [whole]):
+        expected = training.predict(run, pair.target.test).features.numpy()
+    found = run.evaluations[-1]["target_features"]
+    assert np.abs(found - expected).mean() < 0.05 * expected.std()
 
 
 def test_under_joint_statistics_both_sides_keep_the_mix() -> None:

@@ -79,10 +79,10 @@ class Domain:
         return f"Domain({self.name!r}, {len(self):,} of {shape}, {len(self.classes)} classes)"
 
 
-def _is_constant(images: np.ndarray, probe: int = 256) -> bool:
+def _is_constant(images: np.ndarray, chunk: int = 256) -> bool:
     # A look at some images decides nearly always; only a suspicious set is read whole.
-    first = images.flat[0]
-    return bool((images[:probe] == first).all() and (images == first).all())
+    value = images[:1].flat[0]
+    return all((images[i : i + chunk] == value).all() for i in range(0, len(images), chunk))
 
 
 @dataclass(frozen=True, eq=False)
