@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from course_utils.data import embedded
 from course_utils.data.domain import Domain
+from course_utils.data.listing import Listing
+from course_utils.data.originals import Original
 from course_utils.errors import nearest
 
 
@@ -22,9 +25,19 @@ class UnknownPairError(LookupError):
 class DomainRow:
     """One domain: what it is, whose it is, and how its array is built.
 
-    counts: images per split.  size, channels: of one image.
+    Embedded rows lie inside installed packages; the others are read from `originals`, which have to be here first.
+
+    counts: images per split as published; `{"all": n}` where none is published and the splits are drawn here.
+    per_class: images of each class over all splits, in the order of `classes`; empty where nobody says.
+    size, channels: of one image.
+    licence: the licence, or else what the publisher asks; "none stated" where there is neither.
     card: what a reader must know before quoting a number.
-    sha256: of the built image array's bytes in C order, exact where `BUILT_WITH` holds.
+    build: makes the Domain of an embedded row; otherwise reads a folder of originals (a `functools.partial` where
+        one function reads several domains).
+    sha256: of the built image array's bytes in C order, exact where `BUILT_WITH` holds; empty with originals,
+        since the array depends on the edition that was fetched or imported.
+    originals: the published files, shared by all rows of one set; none for an embedded row.
+    lazy: too big for one array, so its images are decoded whenever they are indexed.
     """
 
     name: str
@@ -36,8 +49,21 @@ class DomainRow:
     citation: str
     licence: str
     card: str
-    build: Callable[[], Domain]
-    sha256: str
+    build: Callable[[], Domain] | Callable[[Path], Listing]
+    sha256: str = ""
+    originals: tuple[Original, ...] = ()
+    lazy: bool = False
+    per_class: tuple[int, ...] = ()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the images came with the packages, so that nothing has to be fetched."""
+        return not self.originals
+
+    @property
+    def set(self) -> str:
+        """`pacs` of `pacs/photo`; a plain domain is a set of its own."""
+        return self.name.partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -62,11 +88,26 @@ def domain_row(name: str) -> DomainRow:
     return DOMAINS[name]
 
 
+def set_rows(name: str) -> tuple[DomainRow, ...]:
+    """All rows of a set (`pacs`), or the one row of a domain (`pacs/photo`, `mnist`).
+
+    Raises UnknownDomainError with the nearest names.
+    """
+    rows = tuple(row for row in DOMAINS.values() if name in (row.name, row.set))
+    if not rows:
+        raise UnknownDomainError(f"No set or domain is called {name!r}.{nearest(name, _names())}")
+    return rows
+
+
 def pair_row(name: str) -> PairRow:
     """The catalog's row of a pair, named "a -> b". Raises UnknownPairError with the nearest names."""
     if name not in PAIRS:
         raise UnknownPairError(f"No pair is called {name!r}.{nearest(name, PAIRS)}")
     return PAIRS[name]
+
+
+def _names() -> set[str]:
+    return {name for row in DOMAINS.values() for name in (row.name, row.set)}
 
 
 MNIST = (
