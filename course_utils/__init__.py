@@ -14,7 +14,7 @@ from course_utils.data import Augment, Domain, DomainPair, domain, pair
 from course_utils.errors import nearest
 from course_utils.training import fit, resume
 
-_LAZY = ("compare", "evaluation", "lab", "plots")
+_LAZY = ("compare", "evaluation", "explore", "lab", "plots")
 """Modules that import pandas, matplotlib or scikit-learn: loaded when first used, so that the import stays light."""
 
 
