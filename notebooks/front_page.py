@@ -17,8 +17,15 @@ PLACE = re.compile(r"<!-- (?P<name>[\w:-]+) -->.*?<!-- /(?P=name) -->", re.DOTAL
 sys.path[:0] = [str(ROOT)]
 
 
+ORDER = ("SourceOnly", "AdaBN", "DAN", "DeepCORAL", "DANN", "TargetOnly")
+
+
 class UnknownPlaceError(LookupError):
     """Raised for a marked place that nothing fills."""
+
+
+class MissingRecordsError(LookupError):
+    """Raised for a table whose records are not in results/."""
 
 
 def fill(page: str) -> str:
@@ -54,9 +61,12 @@ def _table(pair: str) -> str:
     from course_utils import compare
 
     records = [compare.load_record(p) for p in sorted((compare.RECORDS / pair).glob("*.json"))]
-    records = [r for r in records if not r.settings]
-    order = ("SourceOnly", "AdaBN", "DAN", "DeepCORAL", "DANN", "TargetOnly")
-    table = compare.Table(records[0].pair, tuple(sorted(records, key=lambda r: (order.index(r.method), r.seed))))
+    records = [r for r in records if not r.settings and r.method in ORDER]
+    if missing := [m for m in ORDER if m not in {r.method for r in records}]:
+        raise MissingRecordsError(
+            f"results/{pair} has no record of {', '.join(missing)}: `python3 course.py bench results` makes them."
+        )
+    table = compare.Table(records[0].pair, tuple(sorted(records, key=lambda r: (ORDER.index(r.method), r.seed))))
     summary = table.summary()
     rows = [f"| {table.pair} | target accuracy | lowest to highest seed |", "| --- | --- | --- |"]
     rows += [f"| {m} | {r['target']:.3f} | {r['lowest']:.3f} to {r['highest']:.3f} |" for m, r in summary.iterrows()]
@@ -76,6 +86,10 @@ CONTENTS = {"claim": _claim, "lessons": _lessons, "table": _table, "mutants": _m
 
 
 def main() -> int:
-    for page in PAGES:
-        page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")
+    try:
+        for page in PAGES:
+            page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")
+    except LookupError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0

@@ -22,3 +22,11 @@ def test_an_edited_number_is_noticed() -> None:
 def test_a_place_that_nothing_fills_is_refused_by_name() -> None:
     with pytest.raises(front_page.UnknownPlaceError, match="claimz:1"):
         front_page.fill("<!-- claimz:1 --><!-- /claimz:1 -->")
+
+
+def test_a_table_without_its_records_is_refused_with_what_makes_them(tmp_path, monkeypatch) -> None:
+    from course_utils import compare
+
+    monkeypatch.setattr(compare, "RECORDS", tmp_path)
+    with pytest.raises(front_page.MissingRecordsError, match=r"no record of SourceOnly.*bench results"):
+        front_page.fill("<!-- table:optdigits--mnist-5k --> <!-- /table:optdigits--mnist-5k -->")
