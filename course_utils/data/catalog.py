@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_utils.data import embedded
@@ -28,7 +28,7 @@ class DomainRow:
     Embedded rows lie inside installed packages; the others are read from `originals`, which have to be here first.
 
     counts: images per split as published; `{"all": n}` where none is published and the splits are drawn here.
-    per_class: images of each class over all splits, in the order of `classes`; empty where nobody says.
+    per_class: under the names of `counts`, images of each class in the order of `classes`; empty where nobody says.
     size, channels: of one image.
     licence: the licence, or else what the publisher asks; "none stated" where there is neither.
     card: what a reader must know before quoting a number.
@@ -36,7 +36,8 @@ class DomainRow:
         one function reads several domains).
     sha256: of the built image array's bytes in C order, exact where `BUILT_WITH` holds; empty with originals,
         since the array depends on the edition that was fetched or imported.
-    originals: the published files, shared by all rows of one set; none for an embedded row.
+    originals: the published files that this domain is read from; rows of one set share them where the publisher
+        packs all domains into one. None for an embedded row.
     lazy: too big for one array, so its images are decoded whenever they are indexed.
     """
 
@@ -53,7 +54,7 @@ class DomainRow:
     sha256: str = ""
     originals: tuple[Original, ...] = ()
     lazy: bool = False
-    per_class: tuple[int, ...] = ()
+    per_class: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def embedded(self) -> bool:
