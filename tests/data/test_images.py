@@ -215,7 +215,7 @@ REFUSED = {
     "an archive": (b"PK\3\4 and so on", "it begins like a zip archive"),
     "a photograph of a newer phone": (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC photograph"),
     "a text": (b"cat;dog;horse\n", "is not an image in JPEG, PNG"),
-    "a JPEG cut in its header": (JPEG[:600], "begins like JPEG and is cut off"),
+    "a PNG cut in its header": (png_header(4, 4)[:10], "begins like PNG and is cut off"),
     "a JPEG cut in its pixels": (JPEG[:-99], "truncated"),
     "a decompression bomb": (png_header(300_000, 300_000), f"more than {MOST_PIXELS:,} pixels"),
     "one pixel row too many": (png_header(10_000, MOST_PIXELS // 10_000 + 1), "decompression bomb"),
