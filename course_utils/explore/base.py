@@ -13,7 +13,7 @@ Live in a notebook, as a page without a kernel, and as a still picture with word
 Arrays travel as one block of bytes, `arraysOf(model)` in JavaScript and `explorer.arrays` here; `header` holds words
 and small settings. The module ends in `export default explorerOf(draw)`, and `draw(root, model, signal)` fills the
 root, sets `root.dataset.painted` after each paint, and makes its controls by `button`, `range`, `choice`, `toggle` of
-common.js, which label them and keep JupyterLab's hands off their keys. `onPresenter(root, {next, ...})` says what the
+explorer.js, which label them and keep JupyterLab's hands off their keys. `onPresenter(root, {next, ...})` says what the
 presenter's keys mean. `Dial.refuse(title, sentence)` is an explorer that only says why there is nothing to see.
 `save(path)`, `load(path)`, `to_html(path)`, the theme, and the messages come from here.
 """

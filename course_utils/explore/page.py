@@ -24,10 +24,10 @@ def module(script: Path) -> str:
 
 
 def stylesheet(script: Path) -> str:
-    """`common.css`, then the styles that lie beside the files of a script under their names."""
+    """`explorer.css`, then the styles that lie beside the files of a script under their names."""
     seen: list[Path] = []
     _once(script, seen)
-    sheets = [path.with_suffix(".css") for path in [STATIC / "common.js", *seen]]
+    sheets = [path.with_suffix(".css") for path in [STATIC / "explorer.js", *seen]]
     return "\n".join(sheet.read_text("utf-8") for sheet in dict.fromkeys(sheets) if sheet.exists())
 
 

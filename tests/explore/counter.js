@@ -1,4 +1,4 @@
-import { arraysOf, button, commit, element, explorerOf, liveText, onPresenter, range, watch } from "./common.js";
+import { arraysOf, button, commit, element, explorerOf, liveText, onPresenter, range, watch } from "./explorer.js";
 
 /** The smallest explorer: which of the given numbers is shown. */
 function draw(root, model, signal) {
