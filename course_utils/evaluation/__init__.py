@@ -7,7 +7,7 @@ from course_utils.evaluation.distances import (
     mmd_distance,
     proxy_a_distance,
 )
-from course_utils.evaluation.maps import ShiftMap, epoch_maps, pack_map, shift_map, unpack_map
+from course_utils.evaluation.maps import ShiftMap, each_map, epoch_maps, pack_map, shift_map, unpack_map
 from course_utils.evaluation.scores import (
     accuracy,
     confusion,
@@ -30,6 +30,7 @@ __all__ = [
     "confusion",
     "coral_distance",
     "cross_domain_neighbours",
+    "each_map",
     "epoch_maps",
     "expected_calibration_error",
     "macro_accuracy",

@@ -7,7 +7,7 @@ the map and in the features, and where they differ the map lies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,22 +44,28 @@ def shift_map(source: Float[Array, "n d"], target: Float[Array, "m d"], seed: in
 def epoch_maps(
     sources: Float[Array, "e n d"], targets: Float[Array, "e m d"], seed: int = 0, warm: bool = True
 ) -> list[ShiftMap]:
-    """A map for each epoch, turned and mirrored to lie over the one before.
+    """A map for each epoch, turned and mirrored to lie over the one before (`each_map`, all at once)."""
+    return list(each_map(sources, targets, seed, warm))
+
+
+def each_map(
+    sources: Float[Array, "e n d"], targets: Float[Array, "e m d"], seed: int = 0, warm: bool = True
+) -> Iterator[ShiftMap]:
+    """The maps of `epoch_maps` one by one, since each takes a second.
 
     Warm, an epoch starts from the previous map shrunk to a point (standard deviation 1e-4). Started from it at
     full size it would be cheaper still and untrue: points cannot pass each other against the repulsion, and
     domains look apart long after their features have mixed. Cold, each epoch starts anew, at twice the cost.
     """
-    maps: list[ShiftMap] = []
+    before = None
     for source, target in zip(sources, targets, strict=True):
         joint = _joint(source, target)
-        before = np.concatenate([maps[-1].source, maps[-1].target]) if maps else None
         if before is None or not warm:
             points = _embed(joint, _principal(joint, seed), COLD, seed)
         else:
             points = _embed(joint, _shrunk(before), WARM, seed)
-        maps.append(_judged(joint, points if before is None else _laid_over(before, points), len(source)))
-    return maps
+        before = points if before is None else _laid_over(before, points)
+        yield _judged(joint, before, len(source))
 
 
 def pack_map(shift: ShiftMap) -> dict[str, np.ndarray]:
