@@ -62,6 +62,8 @@ def read_image(path: str | os.PathLike, channels: int = 3, size: int | None = No
 
     if channels not in (1, 3):
         raise ValueError(f"channels is {channels!r}; expected 1 (grey) or 3 (RGB).")
+    if size is not None and size < 1:
+        raise ValueError(f"size is {size!r}; expected a number of pixels.")
     _refuse_what_is_no_file(path)
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as opened:

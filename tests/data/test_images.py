@@ -291,6 +291,8 @@ def test_broken_bytes_give_an_image_or_a_reason_and_nothing_else(
         assert read_image(path, size=7).shape == (3, 7, 7)
 
 
-def test_only_grey_and_colour_can_be_asked_for(tmp_path: Path) -> None:
+def test_only_grey_or_colour_of_some_pixels_can_be_asked_for(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="channels is 4; expected 1"):
         read_image(tmp_path, channels=4)
+    with pytest.raises(ValueError, match="size is 0; expected"):
+        read_image(tmp_path, size=0)
