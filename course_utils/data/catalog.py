@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from course_utils.data import embedded
+from itertools import permutations
+
+from course_utils.data import classes, digits, embedded, photos, published
+from course_utils.data.published.digits import MNIST
 from course_utils.data.rows import DomainRow, PairRow
 from course_utils.errors import nearest
 
@@ -18,7 +21,7 @@ class UnknownPairError(LookupError):
 def domain_row(name: str) -> DomainRow:
     """The catalog's row of a domain. Raises UnknownDomainError with the nearest names."""
     if name not in DOMAINS:
-        raise UnknownDomainError(f"No domain is called {name!r}.{nearest(name, DOMAINS)}")
+        raise UnknownDomainError(f"No domain is called {name!r}.{_near(name)}")
     return DOMAINS[name]
 
 
@@ -29,25 +32,23 @@ def set_rows(name: str) -> tuple[DomainRow, ...]:
     """
     rows = tuple(row for row in DOMAINS.values() if name in (row.name, row.set))
     if not rows:
-        raise UnknownDomainError(f"No set or domain is called {name!r}.{nearest(name, _names())}")
+        raise UnknownDomainError(f"No set or domain is called {name!r}.{_near(name)}")
     return rows
 
 
 def pair_row(name: str) -> PairRow:
     """The catalog's row of a pair, named "a -> b". Raises UnknownPairError with the nearest names."""
     if name not in PAIRS:
-        raise UnknownPairError(f"No pair is called {name!r}.{nearest(name, PAIRS)}")
+        of_source = [pair for pair, row in PAIRS.items() if row.source == name.partition("->")[0].strip()]
+        raise UnknownPairError(f"No pair is called {name!r}.{nearest(name, of_source or PAIRS)}")
     return PAIRS[name]
 
 
-def _names() -> set[str]:
-    return {name for row in DOMAINS.values() for name in (row.name, row.set)}
+def _near(name: str) -> str:
+    """The domains of the set that is meant, or else the names of all sets: fifty names would hide the right one."""
+    of_set = [row.name for row in DOMAINS.values() if row.set == name.partition("/")[0]]
+    return nearest(name, of_set or {row.set for row in DOMAINS.values()})
 
-
-MNIST = (
-    "LeCun, Bottou, Bengio, Haffner. Gradient-based learning applied to document recognition. "
-    "Proceedings of the IEEE 86(11), 1998"
-)
 
 # The drawing and the decoding decide single grey values: elsewhere another hash is noted, not refused.
 BUILT_WITH = {
@@ -132,8 +133,21 @@ DOMAINS: dict[str, DomainRow] = {
             build=embedded.glyphs,
             sha256="dd5dde3b387060b0707f3d08c8b4933b1da4060b5e68c042c783bac21a2a9b8f",
         ),
+        *published.ROWS,
     )
 }
+
+# The seven of DomainNet's thirty that Saito et al. (Semi-supervised domain adaptation via minimax entropy, ICCV 2019)
+# chose and most papers report.
+DOMAINNET = (
+    ("real", "clipart"),
+    ("real", "painting"),
+    ("real", "sketch"),
+    ("painting", "clipart"),
+    ("painting", "real"),
+    ("clipart", "sketch"),
+    ("sketch", "painting"),
+)
 
 PAIRS: dict[str, PairRow] = {
     f"{row.source} -> {row.target}": row
@@ -159,5 +173,25 @@ PAIRS: dict[str, PairRow] = {
             classes=embedded.DIGITS,
             development=True,
         ),
+        PairRow("mnist", "usps", size=28, channels=1),
+        PairRow("usps", "mnist", size=28, channels=1),
+        PairRow("svhn", "mnist", size=32, channels=3),
+        PairRow("mnist", "mnist-m", size=32, channels=3),
+        PairRow("mnist", "mnist-m-9k", size=32, channels=3),
+        PairRow("syn-digits", "svhn", size=32, channels=3),
+        *(PairRow("mnist", f"mnist-c/{corruption}", size=28, channels=1) for corruption in digits.CORRUPTIONS),
+        PairRow("cifar-10", "stl-10", size=32, channels=3, classes=classes.CIFAR_STL),
+        PairRow("stl-10", "cifar-10", size=32, channels=3, classes=classes.CIFAR_STL),
+        *(
+            PairRow(f"{name}/{source}", f"{name}/{target}", size=128, channels=3)
+            for name, domains in {
+                "pacs": photos.PACS_DOMAINS,
+                "office-31": photos.OFFICE_31_DOMAINS,
+                "office-home": photos.OFFICE_HOME_DOMAINS,
+            }.items()
+            for source, target in permutations(domains, 2)
+        ),
+        PairRow("visda/synthetic", "visda/real", size=224, channels=3),
+        *(PairRow(f"domainnet/{source}", f"domainnet/{target}", size=224, channels=3) for source, target in DOMAINNET),
     )
 }
