@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "prepare":
-            prepare(chosen.names or list(catalog.DOMAINS))
+            prepare(chosen.names or [name for name, row in catalog.DOMAINS.items() if row.embedded])
         else:
             print_catalog()
     except (catalog.UnknownDomainError, ShippedFileError, store.StoreError) as error:
@@ -34,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
 def print_catalog() -> None:
     print(f"store: {store.root()}\n")
     for row in catalog.DOMAINS.values():
-        state = "in the store" if store.place(row).exists() else "built on first use"
+        state = "its files have to be fetched or imported first"
+        if row.embedded:
+            state = "in the store" if store.place(row).exists() else "built on first use"
         size = f"{sum(row.counts.values()):,} images, {len(row.classes)} classes"
         print(f"{row.name:<12} {row.title} ({size}, {state})")
         print(f"{'':<12} {row.licence}\n")

@@ -37,7 +37,7 @@ def test_list_names_every_domain_and_pair_and_what_the_store_holds(capsys):
 
 
 def test_a_misspelt_name_ends_with_a_sentence_and_not_a_traceback(capsys):
-    assert main(["prepare", "mnist"]) == 1
+    assert main(["prepare", "mnist5k"]) == 1
     assert "Did you mean 'mnist-5k'" in capsys.readouterr().err
 
 
