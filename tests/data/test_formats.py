@@ -38,6 +38,7 @@ def test_idx_bytes_come_back_as_the_array(tmp_path):
     np.testing.assert_array_equal(formats.idx(path), IMAGES)
 
 
+@settings(deadline=None)
 @given(cut=st.integers(0, 39))
 def test_a_cut_idx_file_is_refused_by_name(tmp_path_factory, cut):
     path = tmp_path_factory.mktemp("cut") / "images.gz"
@@ -46,7 +47,7 @@ def test_a_cut_idx_file_is_refused_by_name(tmp_path_factory, cut):
         formats.idx(path)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(place=st.integers(0, 30), value=st.integers(0, 255))
 def test_a_changed_byte_gives_an_array_or_a_sentence(tmp_path_factory, place, value):
     whole = bytearray(gzip.compress(idx_bytes(IMAGES), mtime=0))

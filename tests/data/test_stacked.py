@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.data.stacked import Stacked
@@ -9,6 +9,7 @@ WHOLE = np.arange(9 * 3 * 2 * 4, dtype=np.uint8).reshape(9, 3, 2, 4)
 index = st.none() | st.integers(-12, 12)
 
 
+@settings(deadline=None)
 @given(start=index, stop=index, step=st.none() | st.integers(1, 4), borders=st.sets(st.integers(1, 8)))
 def test_a_slice_equals_the_slice_of_the_whole(start, stop, step, borders):
     stacked = Stacked(np.split(WHOLE, sorted(borders)))
