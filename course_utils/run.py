@@ -40,6 +40,10 @@ class Settings:
     device: str
     task: Labels
 
+    def autocast(self) -> torch.autocast:
+        """The precision of a forward pass, of the net and of a critic. Losses compute in float32."""
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.mixed_precision)
+
 
 @dataclass(frozen=True)
 class Snapshots:

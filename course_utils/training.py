@@ -73,7 +73,7 @@ def fit(
     batchnorm: joint, separate, source or frozen (nets.BATCHNORM_POLICIES).
     validator: scores every epoch without a target label; the best epoch's weights are kept.
     patience: stop after this many epochs without a better score; None trains to the end.
-    mixed_precision: the net's forward pass in bfloat16; by default where the processor computes in it.
+    mixed_precision: the nets' forward passes in bfloat16; by default where the processor computes in it.
     snapshots: evaluate after every epoch; without, only after the last.
     checkpoint: a file that is written after every epoch and continued from when it exists.
 
@@ -101,7 +101,7 @@ def fit(
         torch.manual_seed(seed)
         net = copy.deepcopy(net) if net is not None else default_net(pair.source.domain.images.shape[1:], pair.classes)
         adapter = copy.deepcopy(adapter)
-        adapter.task = settings.task
+        adapter.task, adapter.autocast = settings.task, settings.autocast
         adapter.build(net)
     net.to(settings.device, memory_format=torch.channels_last)
     adapter.to(settings.device)
@@ -173,7 +173,7 @@ def _batch(run: Run, batches: dict[str, Batches], step: int) -> Batch:
     policy = batchnorm_policy(run.settings.batchnorm)
 
     def forward(images: list[Tensor]) -> list[Output]:
-        with _autocast(run):
+        with run.settings.autocast():
             outputs = policy(run.net, images)
         # Strategies compute in float32: a covariance in bfloat16 costs up to 20 points.
         return [Output(output.features.float(), output.logits.float()) for output in outputs]
@@ -226,7 +226,7 @@ def predict(run: Run, part: Part) -> Output:
     run.net.eval()
     outputs = []
     for images in _image_batches(part, run.settings.device):
-        with _autocast(run):
+        with run.settings.autocast():
             outputs.append(run.net(images))
     return Output(*(torch.cat(tensors).float().cpu() for tensors in zip(*outputs, strict=True)))
 
@@ -243,14 +243,10 @@ def own_statistics(run: Run, side: str) -> Iterator[None]:
         train = getattr(run.pair, side).train
         # Drawn, not taken from the front: sets lie sorted by class, and one class has other statistics than the domain.
         drawn = train.take(np.random.default_rng(0).permutation(len(train))[:STATISTICS_IMAGES])
-        with _autocast(run), statistics_of(run.net, _image_batches(drawn, run.settings.device)):
+        with run.settings.autocast(), statistics_of(run.net, _image_batches(drawn, run.settings.device)):
             yield
     else:
         yield
-
-
-def _autocast(run: Run) -> torch.autocast:
-    return torch.autocast(run.settings.device, torch.bfloat16, enabled=run.settings.mixed_precision)
 
 
 def _image_batches(part: Part, device: str) -> Iterator[Tensor]:

@@ -42,7 +42,9 @@ class DANN(Adapter):
         strength = self.weight * self.schedule(progress)
         # One pass over both: normalised apart, the domains would look alike to the critic.
         both = torch.cat([source.features, target.features])
-        domain = self.critic(reverse_gradient(both, strength)).split([len(source.features), len(target.features)])
+        with self.autocast():
+            domain = self.critic(reverse_gradient(both, strength))
+        domain = domain.float().split([len(source.features), len(target.features)])
         return {"task": self.task.loss(source), "domain": domain_confusion(*domain, smoothing=self.smoothing)}
 
     def groups(self) -> list[dict]:

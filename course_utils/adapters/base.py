@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,6 +47,7 @@ class Adapter(nn.Module):
     sides: the domains that training looks at.
     target_statistics: whether a net that never saw the target is given the target's batch-norm statistics (AdaBN).
     unseals: why the target's labels are opened; only the oracle may say something here.
+    task, autocast: what is predicted, and the run's precision for what `build` made; `fit` sets both.
 
     A method that the loop would never call is refused when the class is written.
     """
@@ -73,6 +75,7 @@ class Adapter(nn.Module):
         # Here and not in __init__, which the dataclass writes: a Module must exist before its attributes do.
         nn.Module.__init__(self)
         self.task = Labels()
+        self.autocast: Callable[[], AbstractContextManager] = nullcontext
         return self
 
     def build(self, net: nn.Module) -> None:
@@ -131,7 +134,7 @@ class Sum(Adapter):
 
     def build(self, net: nn.Module) -> None:
         for part in (self.first, self.second):
-            part.task = self.task
+            part.task, part.autocast = self.task, self.autocast
             part.build(net)
 
     def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
