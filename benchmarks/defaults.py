@@ -51,7 +51,7 @@ def search(trials: list[tuple[Adapter, float]], by: list[str], seeds: list[int],
     apart = rows.pivot_table("score", by, ["pair", "seed"], sort=False)
     apart = apart.groupby("method", group_keys=False, sort=False).apply(lambda m: m.loc[m.mean(axis=1).idxmax()] - m)
     table["behind"], table["error"] = apart.mean(axis=1), apart.sem(axis=1)
-    with pd.option_context("display.width", 200, "display.max_rows", 99, "display.max_colwidth", 90):
+    with pd.option_context("display.width", 200, "display.max_rows", 99, "display.max_columns", 9):
         print(table.round(3), flush=True)
     return table
 
