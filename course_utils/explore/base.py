@@ -137,21 +137,24 @@ class Explorer(anywidget.AnyWidget):
 
     def to_html(self, path: str | Path | None = None) -> str:
         """One self-contained page that asks nobody for anything; written to `path` when one is given."""
-        text = page.page(self.title, self.text(), self.script, self._state(), {"data": self.data})
+        state = self._state()
+        packed = {name: state.pop(name) for name, value in list(state.items()) if isinstance(value, bytes)}
+        text = page.page(self.title, self.text(), self.script, state, packed)
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
         return text
 
     def _state(self) -> dict[str, object]:
         kind = Explorer.kinds[type(self).__name__]
-        names = kind.class_own_traits(sync=True).keys() | {"title", "header", "message"}
-        return {name: value for name in sorted(names) if not isinstance(value := getattr(self, name), bytes)}
+        names = kind.class_own_traits(sync=True).keys() | {"title", "header", "message", "data"}
+        return {name: getattr(self, name) for name in sorted(names)}
 
     # -- on disk -------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
         """Writes everything that `load` needs, without a fit: an .npz of plain arrays."""
-        state = json.dumps({"kind": type(self).__name__, **self._state()}, allow_nan=False)
+        light = {name: value for name, value in self._state().items() if not isinstance(value, bytes)}
+        state = json.dumps({"kind": type(self).__name__, **light}, allow_nan=False)
         words = np.frombuffer(state.encode(), np.uint8)
         with Path(path).open("wb") as file:
             np.savez_compressed(file, **self.arrays, state=words)

@@ -112,8 +112,8 @@ export function toggle(label, pressed, onclick, attributes = {}) {
 }
 export const press = (made, pressed) => made.setAttribute("aria-pressed", String(pressed));
 
-/** A text that screen readers speak when it changes. */
-export const liveText = () => element("p", { class: "cu-live", "aria-live": "polite" });
+/** A text that screen readers speak when it changes; of the class "cu-hidden" it is for them alone. */
+export const liveText = (look = "cu-live") => element("p", { class: look, "aria-live": "polite" });
 
 /** The keys of the presenter, as far as this explorer knows what they mean: next, previous, switch, play. */
 export function onPresenter(root, actions) {
@@ -150,7 +150,8 @@ export function sized(canvas, width, height, options) {
   return context;
 }
 
-const PAPER = { light: "#ffffff", dark: "#17181b" };
+/** The paper of both themes, as in explorer.css. */
+export const PAPER = { light: "#ffffff", dark: "#17181b" };
 const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 const luminance = (hex) => {
   const [r, g, b] = channels(hex).map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);

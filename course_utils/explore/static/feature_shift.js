@@ -1,0 +1,432 @@
+import { arraysOf, button, choice, commit, control, element, explorerOf, liveText, onPresenter, press, range, sized, toggle, watch } from "./explorer.js";
+import { LOOK, Scatter, inks, tween } from "./scatter.js";
+import { lineChart } from "./charts.js";
+
+const STEP = 650, HOLD = 350; // milliseconds of a move, and of the rest after it
+const NAMED = 12; // classes whose names still fit on the map
+const HUNG = 60; // selected images in the gallery
+const SOURCE = 0, TARGET = 1;
+
+/** A marker of a class and domain for the legend; the map's own are stamps. */
+function chip(colour, domain, theme) {
+  const { fill, rim } = inks(colour, theme);
+  const shape = domain === SOURCE
+    ? element("circle", { cx: 7, cy: 7, r: 4.6, fill, stroke: rim, "stroke-width": 1 })
+    : element("path", { d: "M7 1.8 L12.2 11 L1.8 11 Z", fill: "none", stroke: rim, "stroke-width": 1.8, "stroke-linejoin": "round" });
+  return element("svg", { viewBox: "0 0 14 14", class: "cu-chip", "aria-hidden": "true" }, shape);
+}
+
+const share = (part, whole) => (whole ? (part / whole).toFixed(2) : "none");
+const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+
+async function draw(root, model, signal) {
+  const header = model.get("header"), data = arraysOf(model);
+  const { classes, colours, strategies, n, domains } = header;
+  const { labels, ids } = data, count = labels.length;
+  const pictures = data.sheet && (await createImageBitmap(new Blob([data.sheet], { type: "image/jpeg" })));
+  if (signal.aborted) return;
+
+  // -- what is shown, read from the traits -------------------------------------------------------------------------
+  const within = (value, most) => Math.min(most, Math.max(0, value));
+  const now = () => {
+    const strategy = within(model.get("strategy"), strategies.length - 1);
+    const place = within(model.get("epoch") - 1, strategies[strategy].epochs.length - 1);
+    const kind = model.get("cold") && data[`cold/${strategy}`] ? "cold" : "warm";
+    return { strategy, place, kind, key: `${strategy}:${place + 1}:${kind}` };
+  };
+  const row = (name, { strategy, place }) => {
+    const width = data[`${name}/${strategy}`].shape.slice(1).reduce((a, b) => a * b, 1);
+    return data[`${name}/${strategy}`].subarray(place * width, (place + 1) * width);
+  };
+  const mixOf = (strategy, kind) => { // the normalised mix over epochs; kinds lie as features, warm, cold
+    const mix = data[`mix/${strategy}`], kinds = mix.shape[1];
+    return Float32Array.from({ length: mix.shape[0] }, (_, e) => mix[2 * (e * kinds + kind) + 1]);
+  };
+  const pickedNow = () => {
+    const raw = model.get("picked");
+    return raw.byteLength ? new Uint32Array(raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.byteLength)) : new Uint32Array();
+  };
+
+  // -- the map -----------------------------------------------------------------------------------------------------
+  const scatter = new Scatter({ labels, n, colours });
+  const overlay = element("canvas", { class: "cu-over" });
+  const tip = element("div", { class: "cu-tip", hidden: true, "aria-hidden": "true" });
+  const map = control("div", {
+    class: "cu-map", tabindex: 0, role: "application", "aria-roledescription": "map of points",
+    "aria-label": `Map of ${plural(count, "image")}. Arrow keys step from point to point, Enter selects, Escape clears.`,
+  }, scatter.canvas, overlay, tip);
+  const live = liveText("cu-hidden"); // the tooltip and the panel show the same
+  let pen, anchors = [], hovered = -1, lasso = null, stop = () => {}, at = "", moving = 0, playing = null;
+
+  const shown = (i) => {
+    const only = model.get("classes"), sides = model.get("domains");
+    return (!only.length || only.includes(labels[i])) && (!sides.length || sides.includes(i < n ? SOURCE : TARGET));
+  };
+
+  function paint() {
+    scatter.paint();
+    paintOver();
+  }
+
+  function paintOver() {
+    pen.clearRect(0, 0, scatter.side, scatter.side);
+    const style = getComputedStyle(root), ink = style.getPropertyValue("--ink"), paper = style.getPropertyValue("--paper");
+    pen.font = `600 ${Math.round(scatter.side / 42) + 2}px ${style.fontFamily}`;
+    Object.assign(pen, { textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: 4, strokeStyle: paper, fillStyle: ink });
+    for (const [name, i] of anchors) {
+      pen.strokeText(name, scatter.x[i], scatter.y[i]);
+      pen.fillText(name, scatter.x[i], scatter.y[i]);
+    }
+    if (hovered >= 0) {
+      pen.beginPath();
+      pen.arc(scatter.x[hovered], scatter.y[hovered], scatter.radius + 5, 0, 7);
+      Object.assign(pen, { lineWidth: 2, strokeStyle: ink });
+      pen.stroke();
+    }
+    if (lasso) {
+      pen.beginPath();
+      for (const [x, y] of lasso) pen.lineTo(x, y);
+      pen.closePath();
+      Object.assign(pen, { lineWidth: 1.5, strokeStyle: style.getPropertyValue("--mark"), fillStyle: style.getPropertyValue("--veil") });
+      pen.fill();
+      pen.stroke();
+    }
+  }
+
+  /** For each class the point in the middle of it, which carries the name. */
+  function nameClasses() {
+    const only = model.get("classes"), named = only.length ? only : classes.map((_, c) => c);
+    anchors = named.length > NAMED ? [] : named.flatMap((c) => {
+      const members = [];
+      for (let i = 0; i < count && members.length < 80; i++) if (labels[i] === c && shown(i)) members.push(i);
+      const [x, y] = [scatter.x, scatter.y];
+      const apart = members.map((i) => members.reduce((sum, j) => sum + Math.hypot(x[i] - x[j], y[i] - y[j]), 0));
+      return members.length ? [[classes[c], members[apart.indexOf(Math.min(...apart))]]] : [];
+    });
+  }
+
+  function look() {
+    scatter.looks.fill(LOOK.FAINT);
+    const picked = pickedNow(), look = picked.length ? LOOK.REST : LOOK.SHOWN;
+    for (let i = 0; i < count; i++) if (shown(i)) scatter.looks[i] = look;
+    for (const i of picked) if (shown(i)) scatter.looks[i] = LOOK.PICKED;
+  }
+
+  /** Brings the map to what the traits say, at once or by a move. */
+  function show() {
+    const next = now();
+    if (next.key === at) return;
+    at = next.key;
+    stop();
+    point(-1);
+    const from = scatter.now.slice(), to = row(next.kind, next);
+    const arrive = () => { root.dataset.painted = next.key; };
+    const frame = (part) => { scatter.place(from, to, part); paint(); };
+    tell(next);
+    if (moving) {
+      stop = tween(moving, frame, () => { nameClasses(); paint(); arrive(); });
+    } else {
+      scatter.place(from, to, 1);
+      nameClasses();
+      paint();
+      arrive();
+    }
+  }
+
+  function go(changes, duration = 0) {
+    moving = duration;
+    commit(model, changes);
+    show();
+    moving = 0;
+  }
+
+  function repaint() { look(); nameClasses(); paint(); }
+
+  function resize() {
+    const side = Math.round(Math.max(260, Math.min(map.clientWidth, window.innerHeight * 0.76, 1100)));
+    pen = sized(overlay, side, side);
+    scatter.resize(side, root.dataset.theme);
+    repaint();
+  }
+
+  // -- pointing and picking ----------------------------------------------------------------------------------------
+  function describe(i) {
+    const view = now(), guess = row("predicted", view)[i], sure = row("confidence", view)[i] / 255;
+    const right = guess === labels[i];
+    return {
+      where: `${i < n ? "source" : "target"} ${domains[i < n ? SOURCE : TARGET]}, image ${ids[i]}`,
+      truth: `true: ${classes[labels[i]]}`,
+      guess: `${right ? "✓" : "✗"} predicted: ${classes[guess]}, ${sure.toFixed(2)} sure`,
+    };
+  }
+
+  /** Rings a point and tells about it; -1 for none. */
+  function point(i, aloud = false) {
+    if (i === hovered && !aloud) return;
+    hovered = i;
+    map.dataset.point = i;
+    tip.hidden = i < 0;
+    if (pen) paintOver();
+    if (i < 0) return;
+    const { where, truth, guess } = describe(i);
+    const picture = element("canvas");
+    if (pictures) {
+      Object.assign(picture, { width: header.sheet.side, height: header.sheet.side });
+      hang(picture, i, 0, 0, header.sheet.side);
+    }
+    tip.replaceChildren(...(pictures ? [picture] : []), element("div", {}, element("strong", {}, truth), element("span", {}, guess), element("small", {}, where)));
+    const left = scatter.x[i] > scatter.side / 2, low = scatter.y[i] > scatter.side / 2;
+    Object.assign(tip.style, {
+      left: left ? "auto" : `${scatter.x[i] + 14}px`, right: left ? `${map.clientWidth - scatter.x[i] + 14}px` : "auto",
+      top: low ? "auto" : `${scatter.y[i] + 10}px`, bottom: low ? `${scatter.side - scatter.y[i] + 10}px` : "auto",
+    });
+    if (aloud) live.textContent = `${truth}, ${guess.slice(2)}, ${where}.`;
+  }
+
+  function pick(points) {
+    const sorted = Uint32Array.from(new Set(points)).sort();
+    commit(model, { picked: new DataView(sorted.buffer) });
+    live.textContent = sorted.length ? `${plural(sorted.length, "image")} selected.` : "Nothing is selected.";
+  }
+  const pickWhere = (test) => pick(Uint32Array.from({ length: count }, (_, i) => i).filter((i) => shown(i) && test(i)));
+  function pickUnsure() {
+    const sure = row("confidence", now());
+    const sorted = Array.from({ length: count }, (_, i) => i).filter(shown).sort((a, b) => sure[a] - sure[b]);
+    pick(sorted.slice(0, Math.ceil(sorted.length / 10)));
+  }
+
+  const spot = (event) => { const box = overlay.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+  map.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    lasso = [spot(event)];
+    overlay.setPointerCapture(event.pointerId);
+  });
+  map.addEventListener("pointermove", (event) => {
+    if (!lasso) return point(scatter.nearest(...spot(event)));
+    lasso.push(spot(event));
+    paintOver();
+  });
+  map.addEventListener("pointerup", (event) => {
+    if (!lasso) return;
+    const path = lasso, near = scatter.nearest(...path[0]);
+    lasso = null;
+    const found = path.length > 3 ? scatter.within(path) : near >= 0 ? [near] : [];
+    pick(event.shiftKey ? [...pickedNow(), ...found] : found);
+  });
+  map.addEventListener("pointercancel", () => { lasso = null; paintOver(); });
+  map.addEventListener("pointerleave", () => point(-1));
+  const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  map.addEventListener("keydown", (event) => {
+    if (ARROWS[event.key]) {
+      const first = scatter.looks.findIndex((value) => value >= LOOK.REST);
+      point(hovered < 0 ? first : scatter.towards(hovered, ...ARROWS[event.key]), true);
+    } else if ((event.key === "Enter" || event.key === " ") && hovered >= 0) {
+      const picked = new Set(pickedNow());
+      picked.delete(hovered) || picked.add(hovered);
+      pick(picked);
+    } else if (event.key === "Escape") {
+      hovered >= 0 ? point(-1) : pick([]);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  // -- the player --------------------------------------------------------------------------------------------------
+  const epochs = () => strategies[now().strategy].epochs;
+  const step = (by, duration = STEP) => go({ epoch: within(now().place + by, epochs().length - 1) + 1 }, duration);
+  function play(on) {
+    clearInterval(playing);
+    playing = null;
+    if (on) {
+      const onward = () => (now().place === epochs().length - 1 ? play(false) : step(1));
+      now().place === epochs().length - 1 ? go({ epoch: 1 }, STEP) : step(1);
+      playing = setInterval(onward, STEP + HOLD);
+    }
+    player.textContent = on ? "Pause" : "Play";
+  }
+  const player = button("Play", () => play(!playing), { class: "cu-play" });
+  const slider = range("epoch", { min: 1, max: 1, value: 1, oninput: (epoch) => { play(false); go({ epoch }); } });
+  const strategy = strategies.length > 1 && choice("strategy", strategies.map((s) => s.name), 0, (value) => go({ strategy: value }, STEP));
+  const cold = data["cold/0"] && toggle("Cold start", false, (value) => go({ cold: value }, STEP), {
+    title: "Warm: a map starts from the one before, shrunk to a point. Cold: each starts anew, and judges the warm one.",
+  });
+
+  // -- the legend --------------------------------------------------------------------------------------------------
+  const isolate = (trait, value) => (on) => {
+    const others = model.get(trait).filter((v) => v !== value);
+    commit(model, { [trait]: on ? [...others, value].sort((a, b) => a - b) : others });
+  };
+  const keys = {
+    domains: [SOURCE, TARGET].map((d) => toggle(`${["source", "target"][d]} ${domains[d]}`, false, isolate("domains", d))),
+    classes: classes.map((name, c) => toggle(name, false, isolate("classes", c))),
+  };
+  const everything = button("Show all", () => commit(model, { classes: [], domains: [] }));
+  function markLegend() {
+    const mark = (key, ...chips) => { key.querySelectorAll("svg").forEach((old) => old.remove()); key.prepend(...chips); };
+    keys.domains.forEach((key, d) => mark(key, chip("#000000", d, root.dataset.theme)));
+    keys.classes.forEach((key, c) => mark(key, chip(colours[c % colours.length], SOURCE, root.dataset.theme)));
+  }
+  function pressLegend() {
+    for (const trait of ["domains", "classes"]) keys[trait].forEach((key, i) => press(key, model.get(trait).includes(i)));
+    everything.disabled = !model.get("classes").length && !model.get("domains").length;
+  }
+  const pickClass = choice("Select class", ["choose", ...classes], 0, (value) => { if (value) pickWhere((i) => labels[i] === value - 1); });
+
+  // -- the panels --------------------------------------------------------------------------------------------------
+  const charts = element("div", { class: "cu-charts" }), verdict = element("p", { class: "cu-verdict" });
+  const selected = element("section", { class: "cu-selected", "aria-label": "Selection" });
+  let cursors = [], charted = "", metric = null;
+
+  function chart({ strategy, kind }) {
+    if (charted === `${strategy}:${kind}`) return;
+    charted = `${strategy}:${kind}`;
+    const { epochs, curves } = strategies[strategy], size = epochs.length;
+    const right = (from, to) => Float32Array.from({ length: size }, (_, place) => {
+      const guess = row("predicted", { strategy, place });
+      let hits = 0;
+      for (let i = from; i < to; i++) hits += guess[i] === labels[i];
+      return hits / (to - from);
+    });
+    const mix = lineChart({
+      title: "Mix of neighbours", epochs, limits: [0, 1],
+      lines: [{ name: "features", values: mixOf(strategy, 0) }, { name: "map", values: mixOf(strategy, kind === "cold" ? 2 : 1), dashed: true }],
+    });
+    const accuracy = lineChart({
+      title: "Accuracy", epochs, limits: [0, 1],
+      lines: [{ name: "source", values: right(0, n) }, { name: "target", values: right(n, count), dashed: true }],
+    });
+    const names = curves.map((curve) => curve.label);
+    const chosen = Math.max(0, names.indexOf(metric ?? "InformationMaximisation, nats"));
+    const holder = element("div");
+    const values = data[`curves/${strategy}`];
+    const trace = (i) => {
+      metric = names[i];
+      const line = lineChart({
+        title: names[i], epochs, limits: curves[i].limits, lines: [{ name: "", values: values.subarray(i * size, (i + 1) * size) }],
+      });
+      holder.replaceChildren(line);
+      cursors[2] = line.cursor;
+      line.cursor(now().place);
+    };
+    cursors = [mix.cursor, accuracy.cursor];
+    charts.replaceChildren(
+      element("section", {}, element("h3", {}, "Neighbours from the other domain"), mix, verdict),
+      element("section", {}, element("h3", {}, "Accuracy on these images"), accuracy),
+    );
+    if (!names.length) return;
+    charts.append(element("section", {}, element("h3", {}, "The run's history"), choice("curve", names, chosen, trace), holder));
+    trace(chosen);
+  }
+
+  /** What the two shares of neighbours say about the map. */
+  function judge({ strategy, place, kind }) {
+    const features = mixOf(strategy, 0)[place], seen = mixOf(strategy, kind === "cold" ? 2 : 1)[place];
+    const lie = Math.abs(features - seen) > 0.1;
+    verdict.textContent = !lie ? "The map agrees with the features: 0 is apart, 1 perfectly mixed."
+      : `The map lies: it shows the domains ${seen < features ? "further apart" : "closer together"} than they are in the features.`;
+    verdict.classList.toggle("cu-lie", lie);
+  }
+
+  function tallySelection() {
+    const view = now(), guess = row("predicted", view), picked = pickedNow();
+    const points = picked.length ? picked : Uint32Array.from({ length: count }, (_, i) => i).filter(shown);
+    const size = classes.length, table = new Uint32Array(size * size), sizes = new Uint32Array(2 * size), sides = [0, 0], hits = [0, 0];
+    for (const i of points) {
+      const side = i < n ? SOURCE : TARGET;
+      table[labels[i] * size + guess[i]]++;
+      sizes[2 * labels[i] + side]++;
+      sides[side]++;
+      hits[side] += guess[i] === labels[i];
+    }
+    root.dataset.selected = picked.length;
+    const what = picked.length ? `${plural(picked.length, "image")} selected` : `All ${plural(points.length, "image")} shown`;
+    const summary = `${sides[SOURCE].toLocaleString("en")} source, ${share(hits[SOURCE], sides[SOURCE])} right; ${sides[TARGET].toLocaleString("en")} target, ${share(hits[TARGET], sides[TARGET])} right.`;
+    const counts = element("div", {}, element("h3", {}, what), element("p", {}, summary), size <= NAMED ? confusion(table, sizes) : commonest(table, sizes));
+    selected.replaceChildren(counts, ...(pictures && picked.length ? [gallery(picked)] : []));
+  }
+
+  /** Copies one image out of the sheet. */
+  function hang(canvas, i, x, y, size) {
+    const { side, columns } = header.sheet;
+    canvas.getContext("2d").drawImage(pictures, (i % columns) * side, Math.floor(i / columns) * side, side, side, x, y, size, size);
+  }
+
+  function gallery(picked) {
+    const across = 10, side = 64, first = picked.subarray(0, HUNG), rows = Math.ceil(first.length / across);
+    const wall = element("canvas", { width: across * side, height: rows * side, role: "img", "aria-label": `Pictures of ${plural(first.length, "selected image")}` });
+    first.forEach((i, k) => hang(wall, i, (k % across) * side + 2, Math.floor(k / across) * side + 2, side - 4));
+    const title = first.length < picked.length ? `The first ${HUNG} of them` : "Their pictures";
+    return element("div", { class: "cu-gallery" }, element("h3", {}, title), wall);
+  }
+
+  function confusion(table, sizes) {
+    const size = classes.length, long = classes.some((name) => name.length > 2);
+    const head = (text, attributes = {}) => element("th", { scope: "col", ...attributes }, element("span", {}, text));
+    const rows = classes.map((name, t) => {
+      const whole = sizes[2 * t] + sizes[2 * t + 1];
+      const cells = classes.map((_, p) => {
+        const value = table[t * size + p], depth = whole ? Math.round((50 * value) / whole) : 0;
+        return element("td", { style: `--depth:${depth}%`, class: t === p ? "cu-right" : null }, value ? String(value) : "");
+      });
+      return element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "cu-count" }, String(sizes[2 * t])), element("td", { class: "cu-count" }, String(sizes[2 * t + 1])), ...cells);
+    });
+    return element("div", { class: "cu-scroll", tabindex: 0, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": "Class counts and confusion" },
+      element("table", { class: long ? "cu-long" : "" },
+        element("caption", {}, "Rows: true class, with its source and target counts. Columns: prediction."),
+        element("thead", {}, element("tr", {}, head("true"), head("source", { class: "cu-count" }), head("target", { class: "cu-count" }), ...classes.map((name) => head(name)))),
+        element("tbody", {}, ...rows)));
+  }
+
+  /** With many classes: the largest ones, and the errors made most often. */
+  function commonest(table, sizes) {
+    const size = classes.length;
+    const errors = Array.from(table, (value, k) => [value, Math.floor(k / size), k % size]).filter(([value, t, p]) => value && t !== p).sort((a, b) => b[0] - a[0]).slice(0, 8);
+    const large = classes.map((name, c) => [sizes[2 * c] + sizes[2 * c + 1], c]).sort((a, b) => b[0] - a[0]).slice(0, 8).filter(([whole]) => whole);
+    return element("div", { class: "cu-lists" },
+      element("div", {}, element("h4", {}, "Largest classes"), element("ol", {}, ...large.map(([, c]) => element("li", {}, `${classes[c]}: ${sizes[2 * c]} source, ${sizes[2 * c + 1]} target`)))),
+      element("div", {}, element("h4", {}, "Commonest errors"), errors.length ? element("ol", {}, ...errors.map(([value, t, p]) => element("li", {}, `${classes[t]} called ${classes[p]}: ${value}`))) : element("p", {}, "none")));
+  }
+
+  function tell(view) {
+    const { epochs, name } = strategies[view.strategy];
+    Object.assign(slider.input, { max: epochs.length, value: view.place + 1 });
+    slider.shown.textContent = `epoch ${epochs[view.place]} of ${epochs.at(-1)}`;
+    slider.input.setAttribute("aria-valuetext", `epoch ${epochs[view.place]} of ${epochs.at(-1)}, ${name}`);
+    if (strategy) strategy.select.value = view.strategy;
+    if (cold) press(cold, view.kind === "cold");
+    chart(view);
+    cursors.forEach((move) => move(view.place));
+    judge(view);
+    tallySelection();
+  }
+
+  // -- put together ------------------------------------------------------------------------------------------------
+  const select = [
+    pickClass, button("Misclassified", () => { const guess = row("predicted", now()); pickWhere((i) => guess[i] !== labels[i]); }),
+    button("Low confidence", pickUnsure, { title: "The tenth of the shown images that the net is least sure of" }), button("Clear", () => pick([])),
+  ];
+  const notes = header.notes.map((note) => element("p", { class: "cu-note" }, note));
+  root.append(
+    element("div", { class: "cu-top cu-row" }, ...[player, slider, strategy, cold].filter(Boolean)),
+    element("div", { class: "cu-body" },
+      element("div", { class: "cu-stage" }, map,
+        element("div", { class: "cu-row cu-legend", role: "group", "aria-label": "Show only" }, ...keys.domains, element("span", { class: "cu-gap" }), ...keys.classes, everything),
+        element("div", { class: "cu-row", role: "group", "aria-label": "Select" }, ...select), live, ...notes),
+      charts, selected),
+  );
+  markLegend();
+  pressLegend();
+  resize();
+  show();
+  let waiting = 0;
+  const observer = new ResizeObserver(() => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(resize); });
+  observer.observe(map);
+  root.addEventListener("theme", () => { markLegend(); resize(); });
+  watch(model, ["epoch", "strategy", "cold"], show, signal);
+  watch(model, ["classes", "domains"], () => { pressLegend(); repaint(); tallySelection(); }, signal);
+  watch(model, ["picked"], () => { look(); paint(); tallySelection(); }, signal);
+  onPresenter(root, { next: () => step(1), previous: () => step(-1), play: () => play(!playing), switch: () => go({ strategy: (now().strategy + 1) % strategies.length }, STEP) });
+  signal.addEventListener("abort", () => { play(false); stop(); observer.disconnect(); });
+}
+
+export default explorerOf(draw);
