@@ -152,6 +152,7 @@ REFUSED = {
         {"shop": FULL | {"axe": 4}, "web": FULL, "book": {"axe": 4, "saw": 4}},
         ["book lacks hammer.", "web lacks axe."],
     ),
+    "two like names in one domain": ({"shop": FULL | {"cow": 4, "crow": 4}, "web": FULL}, ["web lacks cow, crow."]),
     "two names for one class": (
         {"shop": {"hammer": 4, "saw": 4}, "web": {"Hammers": 4, "saw": 4}},
         ["shop lacks Hammers.", "web lacks hammer.", "Are Hammers and hammer one class under two names?"],

@@ -211,7 +211,7 @@ REFUSED = {
     "nothing in it": (b"", "is empty"),
     "a web page called .jpg": (b"\n<!DOCTYPE html><title>404</title>", "not an image: it begins like a web page"),
     "a PDF": (b"%PDF-1.7 and so on", "it begins like a PDF"),
-    "code for Ghostscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n(x) run", "it begins like PostScript"),
+    "code for Ghostscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it begins like PostScript"),
     "an archive": (b"PK\3\4 and so on", "it begins like a zip archive"),
     "a photograph of a newer phone": (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC photograph"),
     "a text": (b"cat;dog;horse\n", "is not an image in JPEG, PNG"),

@@ -87,7 +87,7 @@ def test_missing_and_empty_class_folders_are_refused_with_the_list(tmp_path: Pat
 def test_the_root_is_found_at_or_below_the_folder(tmp_path: Path, inside: str) -> None:
     root = fill(tmp_path / inside, photo=0, sketch=0, extra=0)
     fill(tmp_path / "__MACOSX" / inside, photo=0, sketch=0)
-    fill(root / "photo", photo=0)
+    fill(root / "photo", photo=0, sketch=0)
     assert find_root(tmp_path, ["sketch", "photo"]) == root
 
 
