@@ -36,6 +36,11 @@ def set_rows(name: str) -> tuple[DomainRow, ...]:
     return rows
 
 
+def set_names() -> tuple[str, ...]:
+    """Every set once, in the order of the table."""
+    return tuple(dict.fromkeys(row.set for row in DOMAINS.values()))
+
+
 def pair_row(name: str) -> PairRow:
     """The catalog's row of a pair, named "a -> b". Raises UnknownPairError with the nearest names."""
     if name not in PAIRS:

@@ -1,11 +1,9 @@
-"""What the tests of this folder share: the embedded domains, built once, and real files where there are some."""
-
-import os
-from pathlib import Path
+"""The embedded domains, built afresh once for the tests of this folder; and made-up sets in a store of their own."""
 
 import pytest
 
 from course_utils.data import catalog
+from tests.data.made_up import digits_row, pack_pictures, pictures_row, write_digits, write_pictures
 
 
 @pytest.fixture(scope="session")
@@ -13,9 +11,13 @@ def built():
     return {name: row.build() for name, row in catalog.DOMAINS.items() if row.embedded}
 
 
-@pytest.fixture(scope="session")
-def originals():
-    """The read-only folder of real files that COURSE_ORIGINALS names; a computer without one skips the test."""
-    if not (folder := os.environ.get("COURSE_ORIGINALS")):
-        pytest.skip("COURSE_ORIGINALS names no folder of real files")
-    return Path(folder)
+@pytest.fixture
+def published(monkeypatch, tmp_path):
+    """A folder with the files of `made` and `shapes/drawn`, which stand in the catalog; the store is empty."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "store"))
+    monkeypatch.delenv("COURSE_ORIGINALS", raising=False)
+    folder = write_digits(tmp_path / "published")
+    pack_pictures(write_pictures(tmp_path / "shapes"), folder / "shapes.zip")
+    for row in (digits_row(folder), pictures_row(folder / "shapes.zip")):
+        monkeypatch.setitem(catalog.DOMAINS, row.name, row)
+    return folder
