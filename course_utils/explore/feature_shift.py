@@ -228,14 +228,14 @@ def _squared(maps: Sequence[ShiftMap]) -> np.ndarray:
 
 
 AXES = {
-    "source_accuracy": ("source accuracy (validation)", (0, 1)),
+    "source_accuracy": ("source accuracy (validation)", [0, 1]),
     "SourceRisk": ("SourceRisk: minus the cross-entropy, nats", None),
     "Entropy": ("Entropy: minus the entropy, nats", None),
     "InformationMaximisation": ("InformationMaximisation, nats", None),
     "CalibratedInformationMaximisation": ("InformationMaximisation, calibrated, nats", None),
     "probe_mmd": ("MMD squared between the domains", None),
     "probe_coral": ("CORAL distance between the domains", None),
-    "proxy_a_distance": ("proxy A-distance, 0 to 2", (0, 2)),
+    "proxy_a_distance": ("proxy A-distance, 0 to 2", [0, 2]),
 }
 """Each column of a history in words, with its unit, and the axis that it is fixed to; others are loss terms."""
 
