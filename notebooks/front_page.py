@@ -1,4 +1,4 @@
-"""Fills the marked places of README.md and docs/ with what the lessons, the records and the mutants say.
+"""Fills the marked places of README.md and docs/ with what the lessons, records, mutants and catalog say.
 
 A place is `<!-- name -->` ... `<!-- /name -->`; only this module writes between the two. A test compares.
 """
@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md", ROOT / "docs" / "data.md")
 PLACE = re.compile(r"<!-- (?P<name>[\w:-]+) -->.*?<!-- /(?P=name) -->", re.DOTALL)
 sys.path[:0] = [str(ROOT)]
 
@@ -82,7 +82,13 @@ def _read(name: str) -> dict:
     return json.loads((ROOT / "notebooks" / name).read_text(encoding="utf-8"))
 
 
-CONTENTS = {"claim": _claim, "lessons": _lessons, "table": _table, "mutants": _mutants}
+def _cards(which: str) -> str:
+    from data_scripts.cards import all_cards
+
+    return f"\n{all_cards(which)}\n"
+
+
+CONTENTS = {"claim": _claim, "cards": _cards, "lessons": _lessons, "table": _table, "mutants": _mutants}
 
 
 def main() -> int:

@@ -145,11 +145,8 @@ def forget_progress(folder: Path) -> None:
 def replace(file: Path, content: object) -> None:
     """Write JSON whole or not at all."""
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+    part.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    part.replace(file)
 
 
 def _damaged(folder: Path, name: str, file: str) -> DamagedArrayError:

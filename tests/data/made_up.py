@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from course_utils.data import catalog
 from course_utils.data.catalog import DomainRow
 from course_utils.data.listing import Listing, class_folders, find_root
 from course_utils.data.originals import Original
@@ -78,3 +80,15 @@ def pictures_row(archive: Path, name: str = "shapes/drawn", **fields: object) ->
 def _row(name: str, counts: dict[str, int], **fields: object) -> DomainRow:
     said = {"title": f"{name}: made up", "citation": "nobody", "licence": "none", "card": "Made for a test."}
     return DomainRow(name=name, classes=CLASSES, counts=counts, **(said | fields))
+
+
+@pytest.fixture
+def published(monkeypatch, tmp_path):
+    """A folder with the files of `made` and `shapes/drawn`, which stand in the catalog; the store is empty."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "store"))
+    monkeypatch.delenv("COURSE_ORIGINALS", raising=False)
+    folder = write_digits(tmp_path / "published")
+    pack_pictures(write_pictures(tmp_path / "shapes"), folder / "shapes.zip")
+    for row in (digits_row(folder), pictures_row(folder / "shapes.zip")):
+        monkeypatch.setitem(catalog.DOMAINS, row.name, row)
+    return folder
