@@ -10,7 +10,7 @@ import importlib
 
 from course_utils import losses, nets
 from course_utils.adapters import DAN, DANN, AdaBN, Adapter, DeepCORAL, SourceOnly, TargetOnly
-from course_utils.data import Augment, Domain, DomainPair, domain, pair
+from course_utils.data import Augment, Domain, DomainPair, domain, folder, pair
 from course_utils.errors import nearest
 from course_utils.training import fit, resume
 
@@ -39,6 +39,7 @@ __all__ = [
     "TargetOnly",
     "domain",
     "fit",
+    "folder",
     "losses",
     "nets",
     "pair",

@@ -2,7 +2,8 @@
 
 from course_utils.data.augment import Augment
 from course_utils.data.domain import Domain, Part, SealedLabelsError
+from course_utils.data.folder import folder
 from course_utils.data.pair import DomainPair, PairError, pair
 from course_utils.data.store import domain
 
-__all__ = ["Augment", "Domain", "DomainPair", "PairError", "Part", "SealedLabelsError", "domain", "pair"]
+__all__ = ["Augment", "Domain", "DomainPair", "PairError", "Part", "SealedLabelsError", "domain", "folder", "pair"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from course_utils.data import catalog, store
 from course_utils.data.domain import SPLITS, Domain, Part
+from course_utils.data.images import ImageFiles
 
 
 class PairError(ValueError):
@@ -143,7 +144,7 @@ def _select(domain: Domain, keep: np.ndarray, **changed: object) -> Domain:
     targets = changed.pop("targets", domain.targets)
     return dataclasses.replace(
         domain,
-        images=domain.images[keep],
+        images=domain.images.take(keep) if isinstance(domain.images, ImageFiles) else domain.images[keep],
         targets={name: values[keep] for name, values in targets.items()},
         splits={name: position[index[keep[index]]] for name, index in domain.splits.items()},
         ids=domain.ids[keep],
