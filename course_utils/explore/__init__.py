@@ -1,5 +1,22 @@
 """Widgets that make a shift visible, each with three lives: live, as a page without a kernel, and on paper."""
 
+from course_utils.explore.adversary_dial import adversary_dial
+from course_utils.explore.augmentation import augmentation
 from course_utils.explore.base import Explorer, load
+from course_utils.explore.feature_shift import feature_shift
+from course_utils.explore.layer_freezer import layer_freezer
+from course_utils.explore.neighbours import neighbours
+from course_utils.explore.shift_dial import shift_dial
+from course_utils.explore.strategy_chooser import strategy_chooser
 
-__all__ = ["Explorer", "load"]
+__all__ = [
+    "Explorer",
+    "adversary_dial",
+    "augmentation",
+    "feature_shift",
+    "layer_freezer",
+    "load",
+    "neighbours",
+    "shift_dial",
+    "strategy_chooser",
+]
