@@ -7,7 +7,10 @@ from course_utils.data import catalog, shelf, store
 
 def verify(name: str | None) -> bool:
     """Hashes originals and arrays again, and says what is wrong and what to do."""
-    names = [name] if name else [name for name in catalog.set_names() if _is_here(name)]
+    names = [known for known in catalog.set_names() if _is_here(known)] if name is None else [name]
+    if name is not None and not _is_here(catalog.set_rows(name)[0].set):
+        print(f"Nothing of {name} is here, so there is nothing to verify.")
+        return True
     in_order = True
     for name in names:
         for what, verdict, good in store.verify(name):
