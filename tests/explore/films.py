@@ -37,7 +37,7 @@ def film(points: int = 60, classes: int = 3, epochs: int = 4, strategies: int = 
         for epoch in range(epochs):
             moved = centres[labels] + cloud + rng.normal(size=(points, 2))
             moved[n:] += drift[labels[n:]] * (1 - epoch / epochs)
-            maps.append(ShiftMap(moved[:n], moved[n:], Mix(0.1, 0.2), Mix(0.2, 0.1 + 0.8 * epoch / epochs)))
+            maps.append(ShiftMap(moved[:n], moved[n:], Mix(0.1, 0.2), Mix(0.2, 0.15 + 0.8 * epoch / epochs)))
         logits = 2 * np.eye(classes)[labels] + rng.normal(size=(epochs, points, classes))
         numbers = list(range(1, epochs + 1))
         history = pd.DataFrame({"epoch": numbers, "task": 1 / np.array(numbers), "source_accuracy": 0.9})

@@ -21,19 +21,24 @@ export function explorerOf(draw) {
         root.replaceChildren();
         return say(root, `This explorer could not be drawn: ${error.message}. Run the cell again, or reload the page.`);
       }
-      const lost = "The kernel behind this explorer is gone. It plays on, but a selection no longer reaches Python: run the cell again.";
-      model.on("comm_live_update", (live) => live?.comm_live === false && say(root, lost));
-      model.on("destroy", () => say(root, lost));
+      // told when the kernel goes or comes back; which of the two, only the view's own model knows
+      model.on("comm_live_update", function () {
+        this?.model?.comm_live ? unsay(root) : say(root, DEAF);
+      });
     },
   };
 }
 
-/** Shows a sentence at the top of the explorer, once. */
+const DEAF = "No kernel is behind this explorer: it plays on, but Python does not hear of a selection. Run the cell again.";
+
+/** Shows a sentence at the top of the explorer, in place of the last one. */
 export function say(root, sentence) {
-  root.querySelector(":scope > .cu-message")?.remove();
+  unsay(root);
   root.prepend(element("p", { class: "cu-message", role: "status" }, sentence));
   if (!root.dataset.painted) root.dataset.painted = "message";
 }
+
+const unsay = (root) => root.querySelector(":scope > .cu-message")?.remove();
 
 /** Listens to traits for as long as the view lives. */
 export function watch(model, names, callback, signal) {
@@ -115,7 +120,7 @@ export const press = (made, pressed) => made.setAttribute("aria-pressed", String
 /** A text that screen readers speak when it changes; of the class "cu-hidden" it is for them alone. */
 export const liveText = (look = "cu-live") => element("p", { class: look, "aria-live": "polite" });
 
-/** The keys of the presenter, as far as this explorer knows what they mean: next, previous, switch, play. */
+/** The keys of the presenter, as far as this explorer knows what they mean: next, previous, switch, back, play. */
 export function onPresenter(root, actions) {
   root.addEventListener("presenter", (event) => actions[event.detail]?.());
 }

@@ -93,13 +93,15 @@ async function draw(root, model, signal) {
     }
   }
 
-  /** For each class the point in the middle of it, which carries the name. */
+  /** For each class the point in the middle of it, of the source where that is shown, which carries the name. */
   function nameClasses() {
-    const only = model.get("classes"), named = only.length ? only : classes.map((_, c) => c);
+    const only = model.get("classes"), named = only.length ? only : classes.map((_, c) => c), { x, y } = scatter;
     anchors = named.length > NAMED ? [] : named.flatMap((c) => {
       const members = [];
-      for (let i = 0; i < count && members.length < 80; i++) if (labels[i] === c && shown(i)) members.push(i);
-      const [x, y] = [scatter.x, scatter.y];
+      for (let i = 0; i < count && members.length < 80; i++) {
+        if (i === n && members.length) break;
+        if (labels[i] === c && shown(i)) members.push(i);
+      }
       const apart = members.map((i) => members.reduce((sum, j) => sum + Math.hypot(x[i] - x[j], y[i] - y[j]), 0));
       return members.length ? [[classes[c], members[apart.indexOf(Math.min(...apart))]]] : [];
     });
@@ -143,7 +145,8 @@ async function draw(root, model, signal) {
   function repaint() { look(); nameClasses(); paint(); }
 
   function resize() {
-    const side = Math.round(Math.max(260, Math.min(map.clientWidth, window.innerHeight * 0.76, 1100)));
+    const side = Math.round(Math.max(260, Math.min(stage.clientWidth, window.innerHeight * 0.76, 1100)));
+    map.style.width = `${side}px`;
     pen = sized(overlay, side, side);
     scatter.resize(side, root.dataset.theme);
     repaint();
@@ -406,13 +409,12 @@ async function draw(root, model, signal) {
     button("Low confidence", pickUnsure, { title: "The tenth of the shown images that the net is least sure of" }), button("Clear", () => pick([])),
   ];
   const notes = header.notes.map((note) => element("p", { class: "cu-note" }, note));
+  const stage = element("div", { class: "cu-stage" }, map,
+    element("div", { class: "cu-row cu-legend", role: "group", "aria-label": "Show only" }, ...keys.domains, element("span", { class: "cu-gap" }), ...keys.classes, everything),
+    element("div", { class: "cu-row", role: "group", "aria-label": "Select" }, ...select), live, ...notes);
   root.append(
     element("div", { class: "cu-top cu-row" }, ...[player, slider, strategy, cold].filter(Boolean)),
-    element("div", { class: "cu-body" },
-      element("div", { class: "cu-stage" }, map,
-        element("div", { class: "cu-row cu-legend", role: "group", "aria-label": "Show only" }, ...keys.domains, element("span", { class: "cu-gap" }), ...keys.classes, everything),
-        element("div", { class: "cu-row", role: "group", "aria-label": "Select" }, ...select), live, ...notes),
-      charts, selected),
+    element("div", { class: "cu-body" }, stage, charts, selected),
   );
   markLegend();
   pressLegend();
@@ -420,12 +422,13 @@ async function draw(root, model, signal) {
   show();
   let waiting = 0;
   const observer = new ResizeObserver(() => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(resize); });
-  observer.observe(map);
+  observer.observe(stage);
   root.addEventListener("theme", () => { markLegend(); resize(); });
   watch(model, ["epoch", "strategy", "cold"], show, signal);
   watch(model, ["classes", "domains"], () => { pressLegend(); repaint(); tallySelection(); }, signal);
   watch(model, ["picked"], () => { look(); paint(); tallySelection(); }, signal);
-  onPresenter(root, { next: () => step(1), previous: () => step(-1), play: () => play(!playing), switch: () => go({ strategy: (now().strategy + 1) % strategies.length }, STEP) });
+  const turn = (by) => go({ strategy: (now().strategy + by + strategies.length) % strategies.length }, STEP);
+  onPresenter(root, { next: () => step(1), previous: () => step(-1), play: () => play(!playing), switch: () => turn(1), back: () => turn(-1) });
   signal.addEventListener("abort", () => { play(false); stop(); observer.disconnect(); });
 }
 

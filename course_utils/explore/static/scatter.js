@@ -161,7 +161,7 @@ export class Scatter {
   within(polygon) {
     const inside = [];
     for (let i = 0; i < this.count; i++) {
-      if (this.looks[i] < SHOWN) continue;
+      if (this.looks[i] < LOOK.REST) continue;
       let odd = false;
       for (let a = 0, b = polygon.length - 1; a < polygon.length; b = a++) {
         const [ax, ay] = polygon[a], [bx, by] = polygon[b];
