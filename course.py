@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import time
+import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -369,6 +370,19 @@ def lab(here: bool, browser: bool, port: int | None) -> int:
     return become([python, "-m", "jupyterlab", *flags, f"--LabApp.default_url=/lab{first}"])
 
 
+def demo(here: bool, browser: bool) -> int:
+    """play the stored explorers full-screen before a class, without code or kernel"""
+    pages = STATE / "demo"
+    if run([ready(here), "-m", "course_utils.explore.demo", ROOT / "results" / "explorers", pages]).returncode:
+        return 1
+    index = pages / "index.html"
+    say(f"The pages are in {pages}, and need neither network nor kernel.")
+    if not (browser and webbrowser.open(index.as_uri())):
+        say(f"Open {index} in a browser.")
+    say("There a card, or its number, fills the screen; ? shows the keys.")
+    return 0
+
+
 def test(here: bool, fast: bool) -> int:
     """run ruff and every test, the notebooks included"""
     python, started = ready(here), time.monotonic()
@@ -507,7 +521,7 @@ def images() -> list:
     return [("images", f"{held} of {held + later} domains built", "" if held else "run `course.py data prepare`")]
 
 
-COMMANDS = {command.__name__: command for command in (lab, test, data, bench, render, lock, doctor, reset)}
+COMMANDS = {command.__name__: command for command in (lab, demo, test, data, bench, render, lock, doctor, reset)}
 PASS_ON = ("data", "bench", "render", "lock")  # their further words belong to the script that they start
 
 
@@ -520,9 +534,11 @@ def arguments(words: list) -> dict:
         if name != "reset":
             help_ = "use the environment that runs this, not .venv"
             chooser.choices[name].add_argument("--here", action="store_true", help=help_)
-    option = chooser.choices["lab"].add_argument
-    option("--no-browser", dest="browser", action="store_false", help="only print the address")
-    option("--port", type=int, help="listen there, not on the first free port from 8888 on")
+    for name, help_ in (("lab", "only print the address"), ("demo", "only write the pages")):
+        option = {"dest": "browser", "action": "store_false", "help": help_}
+        chooser.choices[name].add_argument("--no-browser", **option)
+    help_ = "listen there, not on the first free port from 8888 on"
+    chooser.choices["lab"].add_argument("--port", type=int, help=help_)
     chooser.choices["test"].add_argument("--fast", action="store_true", help="leave out the notebooks")
     chooser.choices["reset"].add_argument("number", metavar="NN", help="for example 01")
     known, rest = parser.parse_known_args(words)

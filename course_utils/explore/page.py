@@ -55,11 +55,20 @@ def page(title: str, words: str, script: Path, state: Mapping[str, object], pack
     fields = {
         "title": html.escape(title),
         "words": html.escape(words),
-        "style": stylesheet(script) + (STATIC / "page.css").read_text("utf-8"),
+        "style": stylesheet(script) + "".join(map(static, ("keys.css", "page.css"))),
+        "keys": static("keys.html"),
         "payload": json.dumps(values, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
         # the module's one default export becomes a constant that the page's own lines call
         "module": re.sub("^export default", "const explorer =", module(script), flags=re.MULTILINE),
-        "start": (STATIC / "page.js").read_text("utf-8"),
+        "start": module(STATIC / "page.js"),
     }
-    shell = (STATIC / "page.html").read_text("utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda field: fields[field[1]], shell)
+    return filled("page.html", fields)
+
+
+def static(name: str) -> str:
+    return (STATIC / name).read_text("utf-8")
+
+
+def filled(name: str, fields: Mapping[str, str]) -> str:
+    """A page of static/ with its fields, `{{name}}`, filled in."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda field: fields[field[1]], static(name))

@@ -92,6 +92,41 @@ def test_children_find_the_package_and_none_of_the_readers_jupyter(course, monke
     assert variables["OMP_NUM_THREADS"] == "1"
 
 
+@pytest.fixture
+def browsed(course, monkeypatch) -> list[str]:
+    """The addresses that a browser was asked to open."""
+    addresses: list[str] = []
+    monkeypatch.setattr(course.webbrowser, "open", lambda address: addresses.append(address) or True)
+    return addresses
+
+
+def test_demo_writes_the_pages_and_opens_their_overview(course, runner, browsed, capsys):
+    assert course.main(["demo"]) == 0
+    pages = course.STATE / "demo"
+    stored = course.ROOT / "results" / "explorers"
+    assert runner.commands[-1] == f"{course.PYTHON} -m course_utils.explore.demo {stored} {pages}"
+    assert browsed == [(pages / "index.html").as_uri()]
+    assert "? shows the keys" in capsys.readouterr().out
+
+
+def test_demo_without_a_browser_says_where_the_pages_are(course, runner, browsed, capsys):
+    assert course.main(["demo", "--no-browser"]) == 0
+    assert browsed == []
+    assert f"Open {course.STATE / 'demo' / 'index.html'} in a browser." in capsys.readouterr().out
+
+
+def test_demo_on_a_machine_that_has_no_browser_says_so_too(course, runner, monkeypatch, capsys):
+    monkeypatch.setattr(course.webbrowser, "open", lambda address: False)
+    assert course.main(["demo"]) == 0
+    assert "index.html in a browser." in capsys.readouterr().out
+
+
+def test_demo_opens_nothing_when_the_pages_could_not_be_written(course, runner, browsed):
+    runner.failures["explore.demo"] = "no explorer"
+    assert course.main(["demo"]) == 1
+    assert browsed == []
+
+
 def test_test_runs_ruff_and_every_test_in_one_thread_without_a_progress_bar(course, runner, capsys):
     assert course.main(["test"]) == 0
     tools = [command.removeprefix(f"{course.PYTHON} -m ") for command in runner.commands[-3:]]

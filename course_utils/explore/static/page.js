@@ -1,3 +1,5 @@
+import { fillScreen, present } from "./presenter.js";
+
 // The page's own lines: what a kernel does for a widget in a notebook, and the presenter's keys.
 
 /** A model with anywidget's interface and nobody behind it. */
@@ -29,24 +31,23 @@ async function inflated(text) {
   return new DataView(await new Response(stream).arrayBuffer());
 }
 
-const PRESENTER = { PageDown: "next", PageUp: "previous", s: "switch", p: "play" };
-
-function present(el) {
-  const blank = () => document.body.classList.toggle("cu-blank");
-  addEventListener("keydown", (event) => {
-    const typing = event.target.matches?.("input:not([type=range]), select, textarea");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "b" || event.key === ".") blank();
-    else if (event.key === "f") document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen();
-    else if (PRESENTER[event.key]) el.firstElementChild.dispatchEvent(new CustomEvent("presenter", { detail: PRESENTER[event.key] }));
-    else return;
-    event.preventDefault();
-  });
-}
+// page.html#stage is the page in large type
+const staged = location.hash === "#stage";
+document.documentElement.classList.toggle("cu-stage", staged);
 
 const payload = JSON.parse(document.getElementById("payload").textContent);
 const values = { ...payload.state };
 for (const [name, text] of Object.entries(payload.packed)) values[name] = await inflated(text);
 const el = document.getElementById("explorer");
 await explorer.render({ model: new PageModel(values), el });
-present(el);
+
+const tell = (what) => () => el.firstElementChild.dispatchEvent(new CustomEvent("presenter", { detail: what }));
+const steps = { PageDown: tell("next"), PageUp: tell("previous"), s: tell("switch"), S: tell("back"), p: tell("play") };
+// only before a class: a reader scrolls by arrow keys
+const arrows = { ArrowRight: tell("next"), ArrowLeft: tell("previous"), ArrowDown: tell("switch"), ArrowUp: tell("back") };
+const ask = (key) => () => parent.postMessage(key, "*"); // the overview of a demo fills the screen and takes pages away
+const alone = parent === self;
+const frame = alone ? { f: () => fillScreen(document.documentElement) } : { f: ask("f"), o: ask("o") };
+present({ ...steps, ...(staged ? arrows : {}), ...frame });
+if (!alone) document.querySelector("main").append(Object.assign(document.createElement("button"), { className: "cu-back", textContent: "All demos", onclick: ask("o") }));
+document.querySelector(".cu-keys button").addEventListener("click", () => document.getElementById("keys").showModal());
