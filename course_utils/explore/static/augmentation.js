@@ -16,6 +16,11 @@ async function draw(root, model, signal) {
   const turned = () => knobs.filter(({ name }) => value(name) > 0);
   const said = () => turned().map(({ name }) => `${name} ${written(name, value(name))}`).join(", ") || "as taken";
 
+  const answeredFor = () => {
+    const drawn = model.get("rendered");
+    return drawn.seed === model.get("seed") && knobs.every(({ name }) => (drawn[name] ?? 0) === value(name));
+  };
+
   // -- the sheet: from the kernel's last message, or from the frames that were drawn before ---------------------------
   const canvases = Array.from({ length: sheet.count }, () => picture(sheet, null));
   const gallery = element("div", { class: "cu-augment-sheet", role: "img" }, ...canvases);
@@ -30,8 +35,7 @@ async function draw(root, model, signal) {
     }
     let place = (i) => i, source = ready;
     if (!untouched && on.length) {
-      const drawn = model.get("rendered");
-      const same = drawn.seed === model.get("seed") && knobs.every(({ name }) => (drawn[name] ?? 0) === value(name));
+      const same = answeredFor();
       if (!alone && !same) return; // the kernel's answer is on its way
       const knob = on.find(({ name }) => name === last) ?? on[0];
       const level = Math.round((value(knob.name) / knob.most) * levels);
@@ -76,7 +80,15 @@ async function draw(root, model, signal) {
   });
   const step = () => knobs.forEach(({ name, most }) => { sliders[name].input.step = most / (alone ? levels : 20); });
   const note = element("p", { class: "cu-augment-note" });
-  const goAlone = () => { alone = true; wanted = null; note.textContent = ALONE; again.disabled = true; step(); paint(); };
+  const goAlone = () => {
+    alone = true;
+    wanted = null;
+    if (!answeredFor()) model.set("knobs", { [last]: value(last) });
+    note.textContent = ALONE;
+    again.disabled = true;
+    step();
+    paint();
+  };
   const again = button("Draw again", () => send({ seed: model.get("seed") + 1 }));
   const live = liveText();
   const taken = toggle("As taken", false, (pressed) => { untouched = pressed; paint(); });

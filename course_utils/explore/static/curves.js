@@ -53,7 +53,7 @@ export function curves({ title, lines, x, y }, onpick) {
   const swatch = (i) => element("svg", { class: "cu-fig-swatch", viewBox: "0 0 30 12", "aria-hidden": "true" },
     element("path", { class: `cu-fig-line cu-fig-${i}`, d: "M1 6H29", "stroke-dasharray": LINES[i] }), marker(i, 15, 6, 4));
   const named = lines.map((name, i) => element("span", {}, lines.length > 1 ? swatch(i) : null, lines.length > 1 ? `${name} ` : null, values[i]));
-  const figure = element("div", { class: "cu-fig" }, element("div", { class: "cu-fig-head" }, element("h3", {}, title), ...named), svg);
+  const figure = element("div", { class: "cu-fig" }, element("div", { class: "cu-fig-head" }, element("h2", {}, title), ...named), svg);
 
   const path = (numbers) => {
     let pen = "M";

@@ -1,4 +1,4 @@
-import { arraysOf, button, calm, commit, element, explorerOf, liveText, onPresenter, press, range, watch } from "./explorer.js";
+import { arraysOf, button, commit, element, explorerOf, liveText, onPresenter, press, range, watch } from "./explorer.js";
 import { picture, picturesOf } from "./pictures.js";
 import { curves } from "./curves.js";
 
@@ -11,7 +11,7 @@ function answersOf(count) {
     const track = element("span", { class: "cu-dial-track", "aria-hidden": "true" }, parts.bar);
     return { ...parts, row: element("li", {}, parts.name, parts.sure, track) };
   });
-  const node = element("div", { class: "cu-dial-answers" }, element("h3", {}, "What the network calls it, and how sure it is"),
+  const node = element("div", { class: "cu-dial-answers" }, element("h2", {}, "What the network calls it, and how sure it is"),
     element("ol", {}, ...rows.map(({ row }) => row)));
   node.show = (answers) => answers.forEach(([name, sure], i) => {
     rows[i].name.textContent = name;
@@ -43,7 +43,7 @@ async function draw(root, model, signal) {
     if (here() === last) go(0);
     player.textContent = "Pause";
     press(player, true);
-    playing = setInterval(() => (here() === last ? stop() : go(here() + 1)), calm() ? 2 * BEAT : BEAT);
+    playing = setInterval(() => (here() === last ? stop() : go(here() + 1)), BEAT);
   };
   const player = button("Play", play, { "aria-pressed": "false", class: "cu-dial-play" });
   signal.addEventListener("abort", () => clearInterval(playing));

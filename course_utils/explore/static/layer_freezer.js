@@ -35,8 +35,8 @@ function draw(root, model, signal) {
   const ticks = element("div", { class: "cu-freeze-axis", "aria-hidden": "true" }, ...["0", "0.5", "1"].map((tick) => element("span", {}, tick)));
   const live = liveText();
   root.append(element("div", { class: "cu-freeze" },
-    element("div", {}, element("h3", {}, "Which parts are trained?"), ...boxes.map(({ row }) => row), total, note ? element("p", { class: "cu-freeze-note" }, note) : null),
-    element("div", {}, element("h3", {}, "Target accuracy by what is trained"), ...bars, runs.length ? ticks : null, live)));
+    element("div", {}, element("h2", {}, "Which parts are trained?"), ...boxes.map(({ row }) => row), total, note ? element("p", { class: "cu-freeze-note" }, note) : null),
+    element("div", {}, element("h2", {}, "Target accuracy by what is trained"), ...bars, runs.length ? ticks : null, live)));
 
   const paint = () => {
     const names = chosen(), at = present();

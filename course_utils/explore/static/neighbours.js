@@ -67,7 +67,7 @@ async function draw(root, model, signal) {
   // -- the answer ------------------------------------------------------------------------------------------------------
   const asked = element("div", { class: "cu-near-asked" });
   const found = element("ol", { class: "cu-near-found" });
-  const heading = element("h3", {});
+  const heading = element("h2", {});
   const live = liveText(), all = element("p", { class: "cu-near-share" });
   root.append(element("div", { class: "cu-near" },
     element("div", { class: "cu-row" }, from, ofClass, wrong),
@@ -81,7 +81,7 @@ async function draw(root, model, signal) {
     fill();
     const canvas = picture(sheets[mine], `the ${SIDES[mine]} image ${at}`);
     painters[mine](canvas, at);
-    asked.replaceChildren(element("h3", {}, `${SHAPES[mine]} ${SIDES[mine]}: ${nameOf(mine, at)}`), canvas);
+    asked.replaceChildren(element("h2", {}, `${SHAPES[mine]} ${SIDES[mine]}: ${nameOf(mine, at)}`), canvas);
     heading.textContent = `${SHAPES[other]} its ${k} nearest in the ${SIDES[other]}`;
     found.replaceChildren(...hits.map(({ place, distance, right }) => {
       const shown = picture(sheets[other], null);

@@ -41,7 +41,7 @@ function draw(root, model, signal) {
       "Waits for an answer": all.filter(({ against, waits }) => !against.length && waits.length),
       "Ruled out": all.filter(({ against }) => against.length),
     };
-    results.replaceChildren(...Object.entries(groups).flatMap(([title, found]) => (found.length ? [element("h3", {}, title), ...found.map(card)] : [])));
+    results.replaceChildren(...Object.entries(groups).flatMap(([title, found]) => (found.length ? [element("h2", {}, title), ...found.map(card)] : [])));
     if (!groups["Fits your answers"].length && !groups["Waits for an answer"].length) {
       results.prepend(element("p", { class: "cu-choose-none" }, "None of these rules fits your answers. That is no proof that nothing helps."));
     }
