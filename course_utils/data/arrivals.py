@@ -114,7 +114,7 @@ def take(name: str, path: Path, unverified: bool = False) -> list[Checked]:
         return _take_packed(rows, path, unverified)
     if told_by is wanted:
         raise _holds_nothing(rows, path)
-    _refuse_unreadable(rows, path)
+    _refuse_unreadable(rows, path, told=path)
     shelf.change(rows[0].set, lambda known: shelf.Manifest(known.files, str(path), shelf.listing_of(path)))
     return []
 
@@ -172,12 +172,12 @@ def _take_packed(rows: Sequence[DomainRow], path: Path, unverified: bool, source
             return found
         if len(archives) != 1:
             raise _holds_nothing(rows, path)
-        _refuse_unreadable(rows, folder)
+        _refuse_unreadable(rows, folder, told=path)
         checked = adopt(archives[0], path, shelf.originals_folder(rows[0].set), unverified)
         return [shelf.note(rows[0].set, checked, source or str(path), unpacked=folder)]
 
 
-def _refuse_unreadable(rows: Sequence[DomainRow], folder: Path) -> None:
+def _refuse_unreadable(rows: Sequence[DomainRow], folder: Path, told: Path) -> None:
     """Lets a folder pass from which at least one of the domains can be read, and says which cannot."""
     troubles = []
     for row in rows:
@@ -186,7 +186,7 @@ def _refuse_unreadable(rows: Sequence[DomainRow], folder: Path) -> None:
         except (OriginalError, ValueError) as trouble:
             troubles.append(f"{row.name}: {trouble}")
     if len(troubles) == len(rows):
-        raise _holds_nothing(rows, folder, troubles[0])
+        raise _holds_nothing(rows, told, troubles[0])
     for trouble in troubles:
         print(f"Without {trouble}", file=sys.stderr)
 

@@ -95,11 +95,12 @@ def test_ones_own_packing_of_the_pictures_is_taken_on_request(published, tmp_pat
     assert len(store.domain("shapes/drawn")) == 24
 
 
-def test_another_packing_replaces_what_was_unpacked_from_the_first(published, tmp_path):
+@pytest.mark.parametrize("named", ["more.zip", "shapes.zip"])
+def test_another_packing_replaces_what_was_unpacked_from_the_first(published, tmp_path, named):
     arrivals.take("shapes", published)
     assert len(store.domain("shapes/drawn")) == 24
     more = write_pictures(tmp_path / "more", per_class=15)
-    arrivals.take("shapes", pack_pictures(more, tmp_path / "more.zip"), unverified=True)
+    arrivals.take("shapes", pack_pictures(more, tmp_path / "mine" / named), unverified=True)
     with pytest.warns(UserWarning, match="cat: 15 of 12"):
         assert len(store.domain("shapes/drawn")) == 30
 
@@ -136,9 +137,11 @@ def test_a_path_that_holds_nothing_of_the_set_is_answered_with_what_is_expected(
     expected = r"holds nothing of '.*'\. Expected: (made-images\.bin, made-labels\.bin|shapes\.zip)\."
     (tmp_path / "empty").mkdir()
     (tmp_path / "letter.txt").write_text("Dear teacher")
-    for path in (tmp_path / "empty", tmp_path / "letter.txt"):
+    with zipfile.ZipFile(tmp_path / "letter.zip", "w") as archive:
+        archive.write(tmp_path / "letter.txt", "letter.txt")
+    for path in (tmp_path / "empty", tmp_path / "letter.txt", tmp_path / "letter.zip"):
         with pytest.raises(store.StoreError, match=f"{path.name} {expected}"):
-            arrivals.take(name, path)
+            arrivals.take(name, path, unverified=True)
     assert not shelf.manifest(name).files and not shelf.manifest(name).folder
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from course_utils.data import arrays, building, catalog, shelf, store
+from course_utils.data.alone import OriginalError
 from course_utils.data.images import ImageFiles
 from course_utils.data.listing import Listing
 from tests.data.made_up import (
@@ -193,6 +194,19 @@ def test_a_disk_that_fills_up_while_it_is_written_is_told_too(here, monkeypatch)
     with pytest.raises(store.StoreError, match=r"'made' needs 1\.1 MB .*the disk is full"):
         store.domain("made")
     assert not store.folders(catalog.DOMAINS["made"])
+
+
+def test_a_build_that_is_refused_for_another_reason_keeps_what_it_has(here, monkeypatch):
+    def refuse(_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as moment:
+        moment.setattr(arrays.os, "fsync", refuse)
+        with pytest.raises(OriginalError, match=r"made cannot be kept in .*Permission denied.*COURSE_DATA"):
+            store.domain("made")
+    (left,) = store.folders(catalog.DOMAINS["made"])
+    assert left.name.endswith(".building")
+    assert len(store.domain("made")) == 40 and not left.exists()
 
 
 def test_of_two_builds_at_the_same_time_one_waits(here, monkeypatch):
