@@ -1,4 +1,7 @@
-"""The embedded domains, built afresh once for the tests of this folder."""
+"""What the tests of this folder share: the embedded domains, built once, and real files where there are some."""
+
+import os
+from pathlib import Path
 
 import pytest
 
@@ -9,3 +12,11 @@ from tests.data.made_up import published  # noqa: F401  a fixture
 @pytest.fixture(scope="session")
 def built():
     return {name: row.build() for name, row in catalog.DOMAINS.items() if row.embedded}
+
+
+@pytest.fixture(scope="session")
+def originals():
+    """The read-only folder of real files that COURSE_ORIGINALS names; a computer without one skips the test."""
+    if not (folder := os.environ.get("COURSE_ORIGINALS")):
+        pytest.skip("COURSE_ORIGINALS names no folder of real files")
+    return Path(folder)
