@@ -1,11 +1,19 @@
 // Curves as SVG: axes with words, lines told apart by dash, marker and name, one position marked.
 
 import { element } from "./explorer.js";
-import { ticks } from "./charts.js";
 
 const LINES = ["none", "7 4", "2 4"];
 const WIDTH = 360, HEIGHT = 184, BOX = { left: 44, right: 14, top: 12, bottom: 38 };
 const inside = { width: WIDTH - BOX.left - BOX.right, height: HEIGHT - BOX.top - BOX.bottom };
+
+/** Round numbers that span an interval, three to five of them. */
+export function ticks(low, high) {
+  const span = high - low || Math.abs(high) || 1;
+  const power = 10 ** Math.floor(Math.log10(span / 3));
+  const step = [1, 2, 5, 10].map((s) => s * power).find((s) => span / s <= 4);
+  const first = Math.ceil(low / step - 1e-9) * step;
+  return Array.from({ length: Math.floor((high - first) / step + 1e-9) + 1 }, (_, i) => first + i * step);
+}
 
 /** Digits that a round step needs. */
 const written = (value, step) => value.toFixed(Math.min(6, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))));
@@ -73,7 +81,7 @@ export function curves({ title, lines, x, y }, onpick) {
     const here = mark === null ? [] : [element("line", { class: "cu-fig-cursor", x1: across(x.values[mark]), x2: across(x.values[mark]), y1: BOX.top, y2: BOX.top + inside.height })];
     const marks = rows.map((row, i) => (known[i] ? marker(i, across(x.values[ends[i]]), up(row[ends[i]])) : null));
     drawn.replaceChildren(...faint, ...here, ...strong, ...marks.filter(Boolean));
-    rows.forEach((row, i) => { values[i].textContent = known[i] ? row[ends[i]].toFixed(2) : "none"; });
+    rows.forEach((row, i) => { values[i].textContent = known[i] ? written(row[ends[i]], (y.high - y.low) / 100) : "none"; });
     svg.setAttribute("aria-label", `${title} over ${x.label}. ${lines.map((name, i) => `${name} ${values[i].textContent}`).join(", ")}.`);
   };
   if (onpick) {

@@ -1,6 +1,6 @@
 import { arraysOf, button, choice, commit, control, element, explorerOf, liveText, onPresenter, press, range, sized, toggle, watch } from "./explorer.js";
 import { LOOK, Scatter, inks, tween } from "./scatter.js";
-import { lineChart } from "./charts.js";
+import { curves } from "./curves.js";
 
 const STEP = 650, HOLD = 350; // milliseconds of a move, and of the rest after it
 const NAMED = 12; // classes whose names still fit on the map
@@ -144,8 +144,10 @@ async function draw(root, model, signal) {
 
   function repaint() { look(); nameClasses(); paint(); }
 
+  let fitted = "";
   function resize() {
     const side = Math.round(Math.max(260, Math.min(stage.clientWidth, window.innerHeight * 0.76, 1100)));
+    if (fitted === (fitted = `${side} ${root.dataset.theme}`)) return;
     map.style.width = `${side}px`;
     pen = sized(overlay, side, side);
     scatter.resize(side, root.dataset.theme);
@@ -278,47 +280,45 @@ async function draw(root, model, signal) {
   // -- the panels --------------------------------------------------------------------------------------------------
   const charts = element("div", { class: "cu-charts" }), verdict = element("p", { class: "cu-verdict" });
   const selected = element("section", { class: "cu-selected", "aria-label": "Selection" });
-  let cursors = [], charted = "", metric = null;
+  let plots = [], charted = "", column = null;
+
+  /** A chart over the epochs; a click on it goes to the nearest one. */
+  function plot(title, lines, rows, limits) {
+    const { epochs } = strategies[now().strategy], every = Math.ceil(epochs.length / 8);
+    const finite = rows.flatMap((row) => Array.from(row)).filter(Number.isFinite);
+    let [low, high] = limits ?? [Math.min(...finite), Math.max(...finite)];
+    if (!limits) { const room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1; low -= room; high += room; }
+    const x = { label: "epoch", values: epochs, names: epochs.map((epoch, i) => (i % every ? "" : String(epoch))) };
+    const figure = curves({ title, lines, x, y: { low, high, guides: [] } }, (place) => { play(false); go({ epoch: place + 1 }); });
+    return { figure, mark: (place) => figure.show(rows, { mark: place }) };
+  }
 
   function chart({ strategy, kind }) {
     if (charted === `${strategy}:${kind}`) return;
     charted = `${strategy}:${kind}`;
-    const { epochs, curves } = strategies[strategy], size = epochs.length;
+    const { epochs, curves: history } = strategies[strategy], size = epochs.length;
     const right = (from, to) => Float32Array.from({ length: size }, (_, place) => {
       const guess = row("predicted", { strategy, place });
       let hits = 0;
       for (let i = from; i < to; i++) hits += guess[i] === labels[i];
       return hits / (to - from);
     });
-    const mix = lineChart({
-      title: "Mix of neighbours", epochs, limits: [0, 1],
-      lines: [{ name: "features", values: mixOf(strategy, 0) }, { name: "map", values: mixOf(strategy, kind === "cold" ? 2 : 1), dashed: true }],
-    });
-    const accuracy = lineChart({
-      title: "Accuracy", epochs, limits: [0, 1],
-      lines: [{ name: "source", values: right(0, n) }, { name: "target", values: right(n, count), dashed: true }],
-    });
-    const names = curves.map((curve) => curve.label);
-    const chosen = Math.max(0, names.indexOf(metric ?? "InformationMaximisation, nats"));
-    const holder = element("div");
-    const values = data[`curves/${strategy}`];
+    const mixes = [mixOf(strategy, 0), mixOf(strategy, kind === "cold" ? 2 : 1)];
+    const mix = plot("Neighbours from the other domain", ["features", "map"], mixes, [0, 1]);
+    const accuracy = plot("Accuracy on these images", ["source", "target"], [right(0, n), right(n, count)], [0, 1]);
+    plots = [mix, accuracy];
+    charts.replaceChildren(element("div", {}, mix.figure, verdict), accuracy.figure);
+    if (!history.length) return;
+    const names = history.map((curve) => curve.label), holder = element("div");
     const trace = (i) => {
-      metric = names[i];
-      const line = lineChart({
-        title: names[i], epochs, limits: curves[i].limits, lines: [{ name: "", values: values.subarray(i * size, (i + 1) * size) }],
-      });
-      holder.replaceChildren(line);
-      cursors[2] = line.cursor;
-      line.cursor(now().place);
+      column = names[i];
+      plots[2] = plot(names[i], [""], [data[`curves/${strategy}`].subarray(i * size, (i + 1) * size)], history[i].limits);
+      plots[2].mark(now().place);
+      holder.replaceChildren(plots[2].figure);
     };
-    cursors = [mix.cursor, accuracy.cursor];
-    charts.replaceChildren(
-      element("section", {}, element("h3", {}, "Neighbours from the other domain"), mix, verdict),
-      element("section", {}, element("h3", {}, "Accuracy on these images"), accuracy),
-    );
-    if (!names.length) return;
-    charts.append(element("section", {}, element("h3", {}, "The run's history"), choice("curve", names, chosen, trace), holder));
-    trace(chosen);
+    const first = Math.max(0, names.indexOf(column ?? "InformationMaximisation, nats"));
+    charts.append(element("div", {}, choice("the run's history", names, first, trace), holder));
+    trace(first);
   }
 
   /** What the two shares of neighbours say about the map. */
@@ -344,7 +344,7 @@ async function draw(root, model, signal) {
     root.dataset.selected = picked.length;
     const what = picked.length ? `${plural(picked.length, "image")} selected` : `All ${plural(points.length, "image")} shown`;
     const summary = `${sides[SOURCE].toLocaleString("en")} source, ${share(hits[SOURCE], sides[SOURCE])} right; ${sides[TARGET].toLocaleString("en")} target, ${share(hits[TARGET], sides[TARGET])} right.`;
-    const counts = element("div", {}, element("h3", {}, what), element("p", {}, summary), size <= NAMED ? confusion(table, sizes) : commonest(table, sizes));
+    const counts = element("div", {}, element("h2", {}, what), element("p", {}, summary), size <= NAMED ? confusion(table, sizes) : commonest(table, sizes));
     selected.replaceChildren(counts, ...(pictures && picked.length ? [gallery(picked)] : []));
   }
 
@@ -359,7 +359,7 @@ async function draw(root, model, signal) {
     const wall = element("canvas", { width: across * side, height: rows * side, role: "img", "aria-label": `Pictures of ${plural(first.length, "selected image")}` });
     first.forEach((i, k) => hang(wall, i, (k % across) * side + 2, Math.floor(k / across) * side + 2, side - 4));
     const title = first.length < picked.length ? `The first ${HUNG} of them` : "Their pictures";
-    return element("div", { class: "cu-gallery" }, element("h3", {}, title), wall);
+    return element("div", { class: "cu-gallery" }, element("h2", {}, title), wall);
   }
 
   function confusion(table, sizes) {
@@ -386,8 +386,8 @@ async function draw(root, model, signal) {
     const errors = Array.from(table, (value, k) => [value, Math.floor(k / size), k % size]).filter(([value, t, p]) => value && t !== p).sort((a, b) => b[0] - a[0]).slice(0, 8);
     const large = classes.map((name, c) => [sizes[2 * c] + sizes[2 * c + 1], c]).sort((a, b) => b[0] - a[0]).slice(0, 8).filter(([whole]) => whole);
     return element("div", { class: "cu-lists" },
-      element("div", {}, element("h4", {}, "Largest classes"), element("ol", {}, ...large.map(([, c]) => element("li", {}, `${classes[c]}: ${sizes[2 * c]} source, ${sizes[2 * c + 1]} target`)))),
-      element("div", {}, element("h4", {}, "Commonest errors"), errors.length ? element("ol", {}, ...errors.map(([value, t, p]) => element("li", {}, `${classes[t]} called ${classes[p]}: ${value}`))) : element("p", {}, "none")));
+      element("div", {}, element("h3", {}, "Largest classes"), element("ol", {}, ...large.map(([, c]) => element("li", {}, `${classes[c]}: ${sizes[2 * c]} source, ${sizes[2 * c + 1]} target`)))),
+      element("div", {}, element("h3", {}, "Commonest errors"), errors.length ? element("ol", {}, ...errors.map(([value, t, p]) => element("li", {}, `${classes[t]} called ${classes[p]}: ${value}`))) : element("p", {}, "none")));
   }
 
   function tell(view) {
@@ -398,7 +398,7 @@ async function draw(root, model, signal) {
     if (strategy) strategy.select.value = view.strategy;
     if (cold) press(cold, view.kind === "cold");
     chart(view);
-    cursors.forEach((move) => move(view.place));
+    plots.forEach(({ mark }) => mark(view.place));
     judge(view);
     tallySelection();
   }
@@ -409,7 +409,7 @@ async function draw(root, model, signal) {
     button("Low confidence", pickUnsure, { title: "The tenth of the shown images that the net is least sure of" }), button("Clear", () => pick([])),
   ];
   const notes = header.notes.map((note) => element("p", { class: "cu-note" }, note));
-  const stage = element("div", { class: "cu-stage" }, map,
+  const stage = element("div", { class: "cu-scene" }, map,
     element("div", { class: "cu-row cu-legend", role: "group", "aria-label": "Show only" }, ...keys.domains, element("span", { class: "cu-gap" }), ...keys.classes, everything),
     element("div", { class: "cu-row", role: "group", "aria-label": "Select" }, ...select), live, ...notes);
   root.append(
