@@ -97,8 +97,8 @@ async function draw(root, model, signal) {
     element("tbody", {}, ...Object.entries(covers).map(([name, shift]) => (rows[name] = element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, shift))))));
   root.append(element("div", { class: "cu-augment" }, element("div", { class: "cu-augment-stage" },
     element("div", { class: "cu-augment-left" }, ...controls,
-      element("div", { class: "cu-row" }, button("All to zero", () => send({ knobs: {} })), again, taken), note, table),
-    element("div", { class: "cu-augment-right" }, gallery, live))));
+      element("div", { class: "cu-row" }, button("All to zero", () => send({ knobs: {} })), again, taken), note),
+    element("div", { class: "cu-augment-right" }, gallery, live), table)));
   step();
   if (alone) goAlone();
 
