@@ -13,6 +13,7 @@ from course_utils.explore import feature_shift
 from course_utils.explore.base import Explorer
 from tests.explore.counter import counter
 from tests.explore.films import film
+from tests.explore.test_palette import contrast, rgb
 
 EXPLORERS = {
     "shift": lambda: film(points=300, classes=5, epochs=4, strategies=2),
@@ -114,6 +115,16 @@ def test_a_map_that_lies_is_called_a_lie(opened) -> None:
     expect(verdict).to_contain_text("agrees with the features")
     page.get_by_role("slider").press("End")
     expect(verdict).to_contain_text("The map lies: it shows the domains further apart than they are")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_class_has_an_outline_that_is_seen_on_its_paper(opened, theme: str) -> None:
+    page = opened(EXPLORERS["sixty classes"](), color_scheme=theme)
+    root = page.locator(".cu-explore")
+    paper = root.evaluate("root => getComputedStyle(root).getPropertyValue('--paper')")
+    marks = page.locator(".cu-chip > *").evaluate_all("marks => marks.map((mark) => mark.getAttribute('stroke'))")
+    assert len(marks) == 62
+    assert min(contrast(rgb(mark), rgb(paper)) for mark in marks) >= 3
 
 
 def test_notes_and_refusals_stand_in_the_widget(opened) -> None:

@@ -12,7 +12,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
+import course_utils.explore  # noqa: F401  so that every kind is known
 from course_utils.explore.base import Explorer, load, pack, unpack
+from course_utils.explore.page import STATIC
 from tests.explore.counter import Counter, counter
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -136,3 +138,9 @@ def test_a_title_from_a_stranger_cannot_break_the_page(tmp_path) -> None:
     payload = re.search(r'id="payload">(.*?)</script>', page)[1]
     assert json.loads(payload)["state"]["header"]["what"] == title
     assert (tmp_path / "p.html").read_text(encoding="utf-8") == page
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Explorer.kinds.values() if kind.script.parent == STATIC])
+def test_a_module_asks_for_no_trait_that_its_explorer_has_not(kind: type[Explorer]) -> None:
+    asked = set(re.findall(r"""model\.get\("(\w+)"\)""", kind.script.read_text("utf-8")))
+    assert asked <= set(kind.class_trait_names(sync=True)), "a misspelt trait is undefined, without a word"
