@@ -33,6 +33,7 @@ FLOORS = {
     "course_utils.compare": 7,
     "course_utils.plots": 8,
     "course_utils.exercise": 8,
+    "course_utils.faults": 8,
     "course_utils.explore": 9,
     "course_utils.lab": 9,
     "course_utils": 10,
