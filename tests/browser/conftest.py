@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MISSING = "no Chromium on this machine: install it, and the course is tested in a real browser too"
 TOKEN = "only-for-this-test"
 IDLE = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 
@@ -69,18 +71,17 @@ class Lab:
         pytest.fail(f"{code} says {said!r} and not {answer!r}")
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory) -> Iterator[Lab]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: install it, and the course is tested in a real browser too")
-    home = tmp_path_factory.mktemp("lab")
+@contextmanager
+def jupyterlab(home: Path) -> Iterator[Lab]:
+    """A server that keeps all it writes in `home`."""
     course = home / "course"
     course.mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     places = {f"JUPYTER_{kind}_DIR": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    env = os.environ | places | {"IPYTHONDIR": str(home / "ipython"), "PYTHONPATH": str(ROOT), "HOME": str(home)}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    env = os.environ | places | {"IPYTHONDIR": str(home / "ipython"), "PYTHONPATH": path, "HOME": str(home)}
     env.pop("COURSE_PROGRESS", None)  # a reader sees live widgets
     options = {
         "ServerApp.ip": "127.0.0.1",
@@ -101,6 +102,24 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
         process.wait(20)
 
 
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium that looks up nothing by itself."""
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory) -> Iterator[Lab]:
+    if CHROMIUM is None:
+        pytest.skip(MISSING)
+    with jupyterlab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
 def _until_it_answers(port: int, log: Path, seconds: int = 90) -> None:
     for _ in range(2 * seconds):
         try:
@@ -114,14 +133,10 @@ def _until_it_answers(port: int, log: Path, seconds: int = 90) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium that looks up nothing by itself."""
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine: install it, and the course is tested in a real browser too")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        pytest.skip(MISSING)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
