@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
@@ -12,6 +13,10 @@ from course_utils.evaluation.arrays import Array, as_numpy
 
 BLOCK = 8  # JPEG encodes squares of so many pixels: a tile that begins at a multiple does not stain its neighbour
 QUALITY = 90
+# Thumbnails by the thousand: their side in pixels and JPEG quality, best first, and the bytes that they may take so
+# that a page of 5,000 images and their maps stays below 2 MB.
+LADDER = ((32, 85), (32, 65), (24, 65), (24, 45), (16, 50), (16, 25), (8, 50), (8, 20))
+LARGEST = 600_000
 
 
 def as_pixels(images: Shaped[Array, "*shape"]) -> UInt8[np.ndarray, "m c h w"]:
@@ -30,7 +35,9 @@ def as_pixels(images: Shaped[Array, "*shape"]) -> UInt8[np.ndarray, "m c h w"]:
     return images.reshape(-1, *images.shape[-3:])
 
 
-def sheet(images: UInt8[np.ndarray, "n c h w"]) -> tuple[UInt8[np.ndarray, " bytes"], dict[str, int]]:
+def sheet(
+    images: UInt8[np.ndarray, "n c h w"], quality: int = QUALITY
+) -> tuple[UInt8[np.ndarray, " bytes"], dict[str, int]]:
     """All images on one sheet, a JPEG, and where they lie on it: what `tiles` and pictures.js read."""
     from PIL import Image
 
@@ -44,9 +51,34 @@ def sheet(images: UInt8[np.ndarray, "n c h w"]) -> tuple[UInt8[np.ndarray, " byt
     grid = padded.reshape(rows, columns, channels, down, across).transpose(0, 3, 1, 4, 2)
     pixels = grid.reshape(rows * down, columns * across, channels)
     packed = io.BytesIO()
-    Image.fromarray(pixels if channels == 3 else pixels[..., 0]).save(packed, "jpeg", quality=QUALITY, subsampling=0)
+    Image.fromarray(pixels if channels == 3 else pixels[..., 0]).save(packed, "jpeg", quality=quality, subsampling=0)
     index = {"count": n, "columns": columns, "width": width, "height": height, "across": across, "down": down}
     return np.frombuffer(packed.getvalue(), np.uint8), index
+
+
+def thumbnails(
+    groups: Sequence[UInt8[np.ndarray, "_ _ _ _"]],
+) -> tuple[UInt8[np.ndarray, " bytes"], dict[str, int]]:
+    """A sheet of all images of all groups, as large and as fine as `LARGEST` bytes allow, at most 32 pixels a side.
+
+    Groups may differ in size; grey ones beside coloured ones are drawn in RGB.
+    """
+    import cv2
+
+    images = [image.transpose(1, 2, 0) for group in groups for image in group]
+    channels = max(image.shape[2] for image in images)
+    natural = max(max(image.shape[:2]) for image in images)
+    for side, quality in LADDER:
+        if side >= natural + BLOCK:
+            continue
+        small = np.empty((len(images), channels, side, side), np.uint8)
+        for place, image in zip(small, images, strict=True):
+            # OpenCV drops the channel of grey images
+            place[:] = np.atleast_3d(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)).transpose(2, 0, 1)
+        packed, index = sheet(small, quality)
+        if len(packed) <= LARGEST:
+            break
+    return packed, index
 
 
 def tiles(packed: UInt8[np.ndarray, " bytes"], index: dict[str, int]) -> UInt8[np.ndarray, "n c h w"]:

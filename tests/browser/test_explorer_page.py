@@ -105,7 +105,7 @@ def test_a_selection_of_python_is_there_when_the_page_opens(opened) -> None:
     root = opened(explorer).locator(".cu-explore")
     expect(root).to_have_attribute("data-selected", "2")
     expect(root).to_have_attribute("data-painted", "0:2:warm")
-    expect(root.locator(".cu-gallery canvas")).to_be_visible()
+    expect(root.locator(".cu-wall canvas")).to_have_count(2)
 
 
 def test_a_map_that_lies_is_called_a_lie(opened) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from course_utils.explore.feature_shift import FeatureShift
+from course_utils.explore.pictures import tiles
 from tests.explore.films import film
 
 CELLS = [
@@ -94,10 +95,7 @@ def test_the_pointer_shows_the_image_under_it(notebook, explorer, shown) -> None
     assert f"image {int(shown.arrays['ids'][i])}" in tip.inner_text()
     url = tip.locator("canvas").evaluate("canvas => canvas.toDataURL()")
     seen = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB")).astype(int)
-    sheet = np.asarray(Image.open(io.BytesIO(shown.arrays["sheet"].tobytes())).convert("RGB")).astype(int)
-    side, columns = shown.header["sheet"]["side"], shown.header["sheet"]["columns"]
-    row, column = divmod(i, columns)
-    tile = sheet[row * side : (row + 1) * side, column * side : (column + 1) * side]
+    tile = tiles(shown.arrays["sheet"], shown.header["sheet"])[i].transpose(1, 2, 0).astype(int)
     assert np.abs(seen - tile).mean() < 3, "decoders differ by a shade, and noise from noise by 80"
 
 

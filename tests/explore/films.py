@@ -9,7 +9,8 @@ import pandas as pd
 
 import course_utils as cu
 from course_utils.evaluation import Mix, ShiftMap
-from course_utils.explore.feature_shift import FeatureShift, Probe, Strategy
+from course_utils.explore.feature_shift import FeatureShift
+from course_utils.explore.film import Film, Probe, Strategy
 from course_utils.run import Run
 from tests.toys import FAST, toy_pair
 
@@ -45,6 +46,5 @@ def film(points: int = 60, classes: int = 3, epochs: int = 4, strategies: int = 
     pictures = rng.integers(0, 256, (points, 3, 28, 28), dtype=np.uint8)
     names = tuple(map(str, range(classes)))
     halves = (pictures[:n], pictures[n:])
-    return FeatureShift.of(
-        Probe("here -> there", ("here", "there"), names, n, labels, np.arange(points), halves), played
-    )
+    probe = Probe("here -> there", ("here", "there"), names, n, labels, np.arange(points), halves)
+    return FeatureShift.of(Film(probe, played))

@@ -9,6 +9,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 import course_utils as cu
+import course_utils.explore.film as film_module
 from course_utils.evaluation import each_map
 from course_utils.explore.base import load
 from course_utils.explore.feature_shift import FeatureShift, feature_shift
@@ -135,7 +136,7 @@ def test_progress_counts_every_map(runs, monkeypatch) -> None:
         def close(self, text: str) -> None:
             told.append(text)
 
-    monkeypatch.setattr(module, "progress_bar", Bar)
+    monkeypatch.setattr(film_module, "progress_bar", Bar)
     feature_shift(runs[1], cold=True)
     assert [done for done, *_ in told[:-1]] == [1, 2, 3, 4, 5, 6]
     assert told[0] == (1, 6, "DAN, warm, epoch 1") and told[-1] == "6 epochs"
@@ -144,7 +145,7 @@ def test_progress_counts_every_map(runs, monkeypatch) -> None:
 def test_a_stored_film_plays_without_runs_and_without_a_fit(explorer, tmp_path, monkeypatch) -> None:
     explorer.epoch, explorer.classes = 3, [1]
     explorer.save(tmp_path / "film.npz")
-    monkeypatch.setattr(module, "each_map", None)
+    monkeypatch.setattr(film_module, "each_map", None)
     again = load(tmp_path / "film.npz")
     assert again.data == explorer.data and again.header == explorer.header
     assert (again.epoch, again.classes) == (3, [1])
@@ -198,19 +199,19 @@ def test_strategies_of_one_name_are_told_apart_by_their_settings_or_their_seed(r
     import dataclasses
 
     other = dataclasses.replace(runs[1], adapter=cu.DAN(weight=3.0))
-    assert module._names([runs[0], runs[1], other])[0] == "source-only"
-    assert module._names([runs[1], other]) == [repr(runs[1].adapter), repr(other.adapter)]
+    assert film_module._names([runs[0], runs[1], other])[0] == "source-only"
+    assert film_module._names([runs[1], other]) == [repr(runs[1].adapter), repr(other.adapter)]
     again = dataclasses.replace(runs[1], seed=7)
-    assert module._names([runs[1], again]) == [f"{runs[1].adapter!r}, seed {s}" for s in (0, 7)]
+    assert film_module._names([runs[1], again]) == [f"{runs[1].adapter!r}, seed {s}" for s in (0, 7)]
 
 
 def test_cached_features_show_the_pictures_that_were_kept_beside_them() -> None:
     import dataclasses
 
     pair = feature_pair()
-    assert module._pictures(pair.probe()) is None
+    assert film_module._pictures(pair.probe()) is None
     domain = pair.source.domain
     pictures = np.random.default_rng(0).integers(0, 256, (len(domain), 3, 8, 8), dtype=np.uint8)
     part = dataclasses.replace(pair.source.test, domain=dataclasses.replace(domain, pictures=pictures))
-    kept = module._pictures([part, part])
+    kept = film_module._pictures([part, part])
     np.testing.assert_array_equal(kept[0], pictures[part.indices])

@@ -1,6 +1,7 @@
 import { arraysOf, button, choice, commit, control, element, explorerOf, liveText, onPresenter, press, range, sized, toggle, watch } from "./explorer.js";
 import { LOOK, Scatter, inks, tween } from "./scatter.js";
 import { curves } from "./curves.js";
+import { picture, picturesOf } from "./pictures.js";
 
 const STEP = 650, HOLD = 350; // milliseconds of a move, and of the rest after it
 const NAMED = 12; // classes whose names still fit on the map
@@ -23,7 +24,7 @@ async function draw(root, model, signal) {
   const header = model.get("header"), data = arraysOf(model);
   const { classes, colours, strategies, n, domains } = header;
   const { labels, ids } = data, count = labels.length;
-  const pictures = data.sheet && (await createImageBitmap(new Blob([data.sheet], { type: "image/jpeg" })));
+  const hang = data.sheet && (await picturesOf(data.sheet, header.sheet));
   if (signal.aborted) return;
 
   // -- what is shown, read from the traits -------------------------------------------------------------------------
@@ -56,7 +57,7 @@ async function draw(root, model, signal) {
     "aria-label": `Map of ${plural(count, "image")}. Arrow keys step from point to point, Enter selects, Escape clears.`,
   }, scatter.canvas, overlay, tip);
   const live = liveText("cu-hidden"); // the tooltip and the panel show the same
-  let pen, anchors = [], hovered = -1, lasso = null, stop = () => {}, at = "", moving = 0, playing = null;
+  let pen, style, anchors = [], hovered = -1, lasso = null, stop = () => {}, at = "", moving = 0, playing = null;
 
   const shown = (i) => {
     const only = model.get("classes"), sides = model.get("domains");
@@ -69,10 +70,9 @@ async function draw(root, model, signal) {
   }
 
   function paintOver() {
+    const { ink, paper, mark, veil } = style;
     pen.clearRect(0, 0, scatter.side, scatter.side);
-    const style = getComputedStyle(root), ink = style.getPropertyValue("--ink"), paper = style.getPropertyValue("--paper");
-    pen.font = `600 ${Math.round(scatter.side / 42) + 2}px ${style.fontFamily}`;
-    Object.assign(pen, { textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: 4, strokeStyle: paper, fillStyle: ink });
+    Object.assign(pen, { lineWidth: 4, strokeStyle: paper, fillStyle: ink });
     for (const [name, i] of anchors) {
       pen.strokeText(name, scatter.x[i], scatter.y[i]);
       pen.fillText(name, scatter.x[i], scatter.y[i]);
@@ -87,7 +87,7 @@ async function draw(root, model, signal) {
       pen.beginPath();
       for (const [x, y] of lasso) pen.lineTo(x, y);
       pen.closePath();
-      Object.assign(pen, { lineWidth: 1.5, strokeStyle: style.getPropertyValue("--mark"), fillStyle: style.getPropertyValue("--veil") });
+      Object.assign(pen, { lineWidth: 1.5, strokeStyle: mark, fillStyle: veil });
       pen.fill();
       pen.stroke();
     }
@@ -150,6 +150,11 @@ async function draw(root, model, signal) {
     if (fitted === (fitted = `${side} ${root.dataset.theme}`)) return;
     map.style.width = `${side}px`;
     pen = sized(overlay, side, side);
+    // asked for and set once a theme: after a change of the page the browser would work out every style anew
+    const computed = getComputedStyle(root);
+    style = Object.fromEntries(["ink", "paper", "mark", "veil"].map((name) => [name, computed.getPropertyValue(`--${name}`)]));
+    const font = `600 ${Math.round(side / 42) + 2}px ${computed.fontFamily}`;
+    Object.assign(pen, { font, textAlign: "center", textBaseline: "middle", lineJoin: "round" });
     scatter.resize(side, root.dataset.theme);
     repaint();
   }
@@ -174,12 +179,9 @@ async function draw(root, model, signal) {
     if (pen) paintOver();
     if (i < 0) return;
     const { where, truth, guess } = describe(i);
-    const picture = element("canvas");
-    if (pictures) {
-      Object.assign(picture, { width: header.sheet.side, height: header.sheet.side });
-      hang(picture, i, 0, 0, header.sheet.side);
-    }
-    tip.replaceChildren(...(pictures ? [picture] : []), element("div", {}, element("strong", {}, truth), element("span", {}, guess), element("small", {}, where)));
+    const shot = hang && picture(header.sheet, "");
+    if (hang) hang(shot, i);
+    tip.replaceChildren(...(hang ? [shot] : []), element("div", {}, element("strong", {}, truth), element("span", {}, guess), element("small", {}, where)));
     const left = scatter.x[i] > scatter.side / 2, low = scatter.y[i] > scatter.side / 2;
     Object.assign(tip.style, {
       left: left ? "auto" : `${scatter.x[i] + 14}px`, right: left ? `${map.clientWidth - scatter.x[i] + 14}px` : "auto",
@@ -345,21 +347,14 @@ async function draw(root, model, signal) {
     const what = picked.length ? `${plural(picked.length, "image")} selected` : `All ${plural(points.length, "image")} shown`;
     const summary = `${sides[SOURCE].toLocaleString("en")} source, ${share(hits[SOURCE], sides[SOURCE])} right; ${sides[TARGET].toLocaleString("en")} target, ${share(hits[TARGET], sides[TARGET])} right.`;
     const counts = element("div", {}, element("h2", {}, what), element("p", {}, summary), size <= NAMED ? confusion(table, sizes) : commonest(table, sizes));
-    selected.replaceChildren(counts, ...(pictures && picked.length ? [gallery(picked)] : []));
-  }
-
-  /** Copies one image out of the sheet. */
-  function hang(canvas, i, x, y, size) {
-    const { side, columns } = header.sheet;
-    canvas.getContext("2d").drawImage(pictures, (i % columns) * side, Math.floor(i / columns) * side, side, side, x, y, size, size);
+    selected.replaceChildren(counts, ...(hang && picked.length ? [gallery(picked)] : []));
   }
 
   function gallery(picked) {
-    const across = 10, side = 64, first = picked.subarray(0, HUNG), rows = Math.ceil(first.length / across);
-    const wall = element("canvas", { width: across * side, height: rows * side, role: "img", "aria-label": `Pictures of ${plural(first.length, "selected image")}` });
-    first.forEach((i, k) => hang(wall, i, (k % across) * side + 2, Math.floor(k / across) * side + 2, side - 4));
-    const title = first.length < picked.length ? `The first ${HUNG} of them` : "Their pictures";
-    return element("div", { class: "cu-gallery" }, element("h2", {}, title), wall);
+    const first = picked.subarray(0, HUNG), title = first.length < picked.length ? `The first ${HUNG} of them` : "Their pictures";
+    const wall = Array.from(first, (i) => { const shot = picture(header.sheet, ""); hang(shot, i); return shot; });
+    const look = { class: "cu-wall", role: "img", "aria-label": `Pictures of ${plural(first.length, "selected image")}` };
+    return element("div", { class: "cu-gallery" }, element("h2", {}, title), element("div", look, ...wall));
   }
 
   function confusion(table, sizes) {
