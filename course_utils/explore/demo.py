@@ -47,7 +47,8 @@ def _card(number: int, name: str, explorer: Explorer) -> str:
         picture = base64.b64encode(plots.png(explorer.twin())).decode()
         # the picture says nothing that the page does not say in words
         image = f'<img alt="" src="data:image/png;base64,{picture}">'
-    title = f"<span><b>{number}</b> {html.escape(explorer.title)}</span>"
+    words = html.escape(explorer.title).replace("-", "&#8209;")  # mnist-5k stays on one line
+    title = f"<span><b>{number}</b> {words}</span>"
     return f'<li><a href="{html.escape(name)}.html#stage">{image}{title}</a></li>'
 
 
