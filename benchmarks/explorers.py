@@ -57,7 +57,8 @@ def judge(explorer: FeatureShift, runs: list[Run]) -> None:
         features = np.concatenate([run.snapshots.source, run.snapshots.target], axis=1)
         kinds = [explorer.maps(place, cold) for cold in (False, True)]
         for epoch, joint, warm, cold in zip(strategy["epochs"], features, *kinds, strict=True):
-            trusts, mixes = [trust(joint, shift) for shift in (warm, cold)], [warm.map_mix.normalised, cold.map_mix.normalised]
+            trusts = [trust(joint, shift) for shift in (warm, cold)]
+            mixes = [shift.map_mix.normalised for shift in (warm, cold)]
             print(
                 f"epoch {epoch:2}        {trusts[0]:.3f} {trusts[1]:.3f}       {mixes[0]:.3f} {mixes[1]:.3f}"
                 f"     {warm.feature_mix.normalised:.3f}",
