@@ -108,6 +108,25 @@ def test_a_selection_of_python_is_there_when_the_page_opens(opened) -> None:
     expect(root.locator(".cu-wall canvas")).to_have_count(2)
 
 
+def test_the_panel_counts_every_image_where_it_was_put(opened) -> None:
+    explorer = EXPLORERS["shift"]()
+    page = opened(explorer)
+    rows = page.locator(".cu-selected tbody tr").all()
+    seen = [[int(cell or 0) for cell in row.locator("td").all_inner_texts()] for row in rows]
+    labels, guesses, n = explorer.arrays["labels"], explorer.arrays["predicted/0"][0], explorer.header["n"]
+    for true, counts in enumerate(seen):
+        mine = labels == true
+        assert counts[:2] == [mine[:n].sum(), mine[n:].sum()]
+        assert counts[2:] == [(mine & (guesses == guess)).sum() for guess in range(5)]
+    source, target = explorer.accuracies()[0]
+    expect(page.locator(".cu-selected p").first).to_have_text(
+        f"150 source, {source:.2f} right; 150 target, {target:.2f} right."
+    )
+    expect(page.get_by_role("img", name="Accuracy on these images")).to_have_attribute(
+        "aria-label", f"Accuracy on these images over epoch. source {source:.2f}, target {target:.2f}."
+    )
+
+
 def test_a_map_that_lies_is_called_a_lie(opened) -> None:
     """The made-up film says 0.2 for its maps, and 0.15 to 0.75 for its features."""
     page = opened(EXPLORERS["shift"]())

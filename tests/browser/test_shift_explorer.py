@@ -188,13 +188,14 @@ def test_the_player_moves_through_all_epochs_and_stops(lab, notebook, explorer) 
 
 
 def test_the_explorer_follows_jupyterlab_into_the_dark(notebook, explorer) -> None:
+    size = pixels(explorer).shape
     change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
     notebook.evaluate(change, "JupyterLab Dark")
     expect(explorer).to_have_attribute("data-theme", "dark")
     assert pixels(explorer)[0, 0].tolist() == [0x17, 0x18, 0x1B]
     notebook.evaluate(change, "JupyterLab Light")
     expect(explorer).to_have_attribute("data-theme", "light")
-    assert pixels(explorer)[0, 0].tolist() == [255, 255, 255]
+    assert pixels(explorer)[0, 0].tolist() == [255, 255, 255] and pixels(explorer).shape == size
 
 
 def test_of_two_linked_explorers_one_goes_on_when_the_other_is_closed(lab, notebook, explorer) -> None:

@@ -1,5 +1,6 @@
 import { arraysOf, button, choice, commit, control, element, explorerOf, liveText, onPresenter, press, range, sized, toggle, watch } from "./explorer.js";
 import { LOOK, Scatter, inks, tween } from "./scatter.js";
+import { commonest, confusion } from "./confusion.js";
 import { curves } from "./curves.js";
 import { picture, picturesOf } from "./pictures.js";
 
@@ -144,10 +145,14 @@ async function draw(root, model, signal) {
 
   function repaint() { look(); nameClasses(); paint(); }
 
-  let fitted = "";
+  /** Takes the room that there is; none while JupyterLab changes its style sheets or hides the cell. */
   function resize() {
+    if (!stage.clientWidth) return;
     const side = Math.round(Math.max(260, Math.min(stage.clientWidth, window.innerHeight * 0.76, 1100)));
-    if (fitted === (fitted = `${side} ${root.dataset.theme}`)) return;
+    if (side !== scatter.side) fit(side);
+  }
+
+  function fit(side) {
     map.style.width = `${side}px`;
     pen = sized(overlay, side, side);
     // asked for and set once a theme: after a change of the page the browser would work out every style anew
@@ -346,7 +351,7 @@ async function draw(root, model, signal) {
     root.dataset.selected = picked.length;
     const what = picked.length ? `${plural(picked.length, "image")} selected` : `All ${plural(points.length, "image")} shown`;
     const summary = `${sides[SOURCE].toLocaleString("en")} source, ${share(hits[SOURCE], sides[SOURCE])} right; ${sides[TARGET].toLocaleString("en")} target, ${share(hits[TARGET], sides[TARGET])} right.`;
-    const counts = element("div", {}, element("h2", {}, what), element("p", {}, summary), size <= NAMED ? confusion(table, sizes) : commonest(table, sizes));
+    const counts = element("div", {}, element("h2", {}, what), element("p", {}, summary), (size <= NAMED ? confusion : commonest)(classes, table, sizes));
     selected.replaceChildren(counts, ...(hang && picked.length ? [gallery(picked)] : []));
   }
 
@@ -355,34 +360,6 @@ async function draw(root, model, signal) {
     const wall = Array.from(first, (i) => { const shot = picture(header.sheet, ""); hang(shot, i); return shot; });
     const look = { class: "cu-wall", role: "img", "aria-label": `Pictures of ${plural(first.length, "selected image")}` };
     return element("div", { class: "cu-gallery" }, element("h2", {}, title), element("div", look, ...wall));
-  }
-
-  function confusion(table, sizes) {
-    const size = classes.length, long = classes.some((name) => name.length > 2);
-    const head = (text, attributes = {}) => element("th", { scope: "col", ...attributes }, element("span", {}, text));
-    const rows = classes.map((name, t) => {
-      const whole = sizes[2 * t] + sizes[2 * t + 1];
-      const cells = classes.map((_, p) => {
-        const value = table[t * size + p], depth = whole ? Math.round((50 * value) / whole) : 0;
-        return element("td", { style: `--depth:${depth}%`, class: t === p ? "cu-right" : null }, value ? String(value) : "");
-      });
-      return element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "cu-count" }, String(sizes[2 * t])), element("td", { class: "cu-count" }, String(sizes[2 * t + 1])), ...cells);
-    });
-    return element("div", { class: "cu-scroll", tabindex: 0, "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": "Class counts and confusion" },
-      element("table", { class: long ? "cu-long" : "" },
-        element("caption", {}, "Rows: true class, with its source and target counts. Columns: prediction."),
-        element("thead", {}, element("tr", {}, head("true"), head("source", { class: "cu-count" }), head("target", { class: "cu-count" }), ...classes.map((name) => head(name)))),
-        element("tbody", {}, ...rows)));
-  }
-
-  /** With many classes: the largest ones, and the errors made most often. */
-  function commonest(table, sizes) {
-    const size = classes.length;
-    const errors = Array.from(table, (value, k) => [value, Math.floor(k / size), k % size]).filter(([value, t, p]) => value && t !== p).sort((a, b) => b[0] - a[0]).slice(0, 8);
-    const large = classes.map((name, c) => [sizes[2 * c] + sizes[2 * c + 1], c]).sort((a, b) => b[0] - a[0]).slice(0, 8).filter(([whole]) => whole);
-    return element("div", { class: "cu-lists" },
-      element("div", {}, element("h3", {}, "Largest classes"), element("ol", {}, ...large.map(([, c]) => element("li", {}, `${classes[c]}: ${sizes[2 * c]} source, ${sizes[2 * c + 1]} target`)))),
-      element("div", {}, element("h3", {}, "Commonest errors"), errors.length ? element("ol", {}, ...errors.map(([value, t, p]) => element("li", {}, `${classes[t]} called ${classes[p]}: ${value}`))) : element("p", {}, "none")));
   }
 
   function tell(view) {
@@ -414,11 +391,12 @@ async function draw(root, model, signal) {
   markLegend();
   pressLegend();
   resize();
+  if (!scatter.side) fit(260); // in a hidden cell, for now
   show();
   let waiting = 0;
   const observer = new ResizeObserver(() => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(resize); });
   observer.observe(stage);
-  root.addEventListener("theme", () => { markLegend(); resize(); });
+  root.addEventListener("theme", () => { markLegend(); fit(scatter.side); });
   watch(model, ["epoch", "strategy", "cold"], show, signal);
   watch(model, ["classes", "domains"], () => { pressLegend(); repaint(); tallySelection(); }, signal);
   watch(model, ["picked"], () => { look(); paint(); tallySelection(); }, signal);
