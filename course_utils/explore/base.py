@@ -112,6 +112,7 @@ class Explorer(anywidget.AnyWidget):
             bundle["text/html"] = f"<p>{html.escape(self.message)}</p>"
         else:
             bundle["image/png"] = base64.b64encode(self._png()).decode()
+            metadata = {**metadata, "image/png": {"alt": self.text()}}
         return bundle, metadata
 
     def _ipython_display_(self) -> None:

@@ -43,6 +43,12 @@ def test_a_stored_lesson_keeps_the_picture_and_no_dead_widget(monkeypatch) -> No
     assert "<img" not in folded["text/html"], "the picture is stored once"
 
 
+def test_the_picture_can_be_heard_where_no_widget_runs() -> None:
+    explorer = counter()
+    _, metadata = explorer._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == explorer.text()
+
+
 def test_the_plain_text_holds_no_measured_digit_and_no_address(monkeypatch) -> None:
     monkeypatch.setenv("COURSE_PROGRESS", "off")
     assert shown(counter(place=1))[0]["text/plain"] == shown(counter(place=2))[0]["text/plain"] == "Counter: a count"
