@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 import course_utils as cu
-from course_utils import compare
+from course_utils import compare, evaluation
 from course_utils.evaluation.maps import ShiftMap, each_map
 from course_utils.explore.feature_shift import FeatureShift
 from course_utils.run import Run
@@ -71,6 +71,30 @@ def judge(explorer: FeatureShift, runs: list[Run]) -> None:
         print(f"  {name}: {apart:.3f} ({'within' if apart <= AGREE else 'MORE THAN'} {AGREE})")
 
 
+def palace(run: Run) -> cu.explore.Explorer:
+    """Digits behind which a photograph comes up, as in lesson 01, beside what it costs a source-only network."""
+    import torch
+    from sklearn.datasets import load_sample_image
+
+    test = cu.pair(PAIR).source.test
+    digits = torch.from_numpy(test.images / np.float32(255))
+    photograph = torch.from_numpy(load_sample_image("china.jpg").transpose(2, 0, 1) / np.float32(255))
+    patches = photograph.unfold(1, 28, 16).unfold(2, 28, 16).flatten(1, 2).transpose(0, 1)
+    patches = patches[torch.randperm(len(patches), generator=torch.Generator().manual_seed(0))[: len(digits)]]
+    halves = np.random.default_rng(0).permutation(len(digits)).reshape(2, -1)
+    shown = np.unique(test.labels, return_index=True)[1][:6]  # more would be too small in print
+    frames, accuracies, distances = {}, [], []
+    for step in range(11):
+        shifted = (step / 10 * patches - digits).abs()
+        with torch.inference_mode():
+            still, moved = run.net(digits[halves[0]]), run.net(shifted[halves[1]])
+        frames[step / 10] = shifted[shown]
+        accuracies.append(evaluation.accuracy(moved.logits, test.labels[halves[1]]))
+        distances.append(evaluation.proxy_a_distance(still.features, moved.features))
+    title = "Up goes the palace: the distance is there before the fall"
+    return cu.explore.shift_dial(frames, accuracies, distances, title=title)
+
+
 def others(runs: Mapping[str, Run]) -> dict[str, cu.explore.Explorer]:
     """The explorers beside the shift's, by the names of their files."""
     adversary = {weight: runs["DANN"] if weight == 1 else fitted(cu.DANN(weight=weight)) for weight in WEIGHTS}
@@ -81,6 +105,7 @@ def others(runs: Mapping[str, Run]) -> dict[str, cu.explore.Explorer]:
         "augmentation": cu.explore.augmentation(cu.domain("mnist-m-5k")),
         "chooser": cu.explore.strategy_chooser(),
         "neighbours": cu.explore.neighbours(source, target, snapshots.source[-1], snapshots.target[-1]),
+        "palace": palace(runs["SourceOnly"]),
     }
 
 

@@ -7,6 +7,7 @@ from course_utils.explore.feature_shift import feature_shift
 from course_utils.explore.layer_freezer import layer_freezer
 from course_utils.explore.neighbours import neighbours
 from course_utils.explore.shift_dial import shift_dial
+from course_utils.explore.stored import stored
 from course_utils.explore.strategy_chooser import strategy_chooser
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "load",
     "neighbours",
     "shift_dial",
+    "stored",
     "strategy_chooser",
 ]

@@ -60,7 +60,7 @@ class Dial(Explorer, script=STATIC / "dial.js"):
 
     @plots.style()
     def twin(self) -> plots.Drawing:
-        """Pictures at up to five positions, and every chart at the present one."""
+        """Pictures at up to four positions, and every chart at the present one."""
         header, arrays = self.header, self.arrays
         panels = header["panels"]
         if "answers" in header and not panels:
@@ -84,17 +84,17 @@ class Dial(Explorer, script=STATIC / "dial.js"):
 
     def _answers(self) -> plots.Drawing:
         """One picture at up to four positions, and what it is called."""
-        shown, places = self._strips(most=4), self.header["places"]
+        shown, places = self._strips(), self.header["places"]
         rows = [self.header["answers"][places.index(name.split()[-1])] for name in shown]
         names, sure = ([[part[i] for part in row] for row in rows] for i in (0, 1))
         return plots.answers({name: images[0] for name, images in shown.items()}, names, sure, self.title)
 
-    def _strips(self, most: int = 5) -> dict[str, UInt8[np.ndarray, "n c h w"]]:
+    def _strips(self) -> dict[str, UInt8[np.ndarray, "n c h w"]]:
         if "sheet" not in self.header:
             return {}
         places, each = self.header["places"], self.header["each"]
         images = pictures.tiles(self.arrays["sheet"], self.header["sheet"])
-        chosen = np.unique(np.linspace(0, len(places) - 1, min(most, len(places))).round().astype(int))
+        chosen = np.unique(np.linspace(0, len(places) - 1, min(4, len(places))).round().astype(int))
         shown = min(each, 10)
         return {f"{self.header['label']} {places[i]}": images[i * each : i * each + shown] for i in chosen}
 

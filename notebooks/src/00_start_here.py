@@ -7,7 +7,7 @@
 
 # %% id="setup" tags=["setup"]
 import course_utils as cu
-from course_utils import evaluation, lab, plots
+from course_utils import lab, plots
 
 lab.start("00")
 
@@ -153,18 +153,8 @@ pair.target.train.labels
 run = cu.fit(cu.DANN(), pair, seed=0)
 run.exam().round(2)
 
-# %% id="shift-map" tags=["step"]
-before, after = plain.snapshots, run.snapshots
-maps = [evaluation.shift_map(shot.source[-1], shot.target[-1]) for shot in (before, after)]
-title = "Most of the target leaves the heap in the middle and joins the islands"
-plots.shift_maps(maps, after.source_labels, after.target_labels, pair.classes, ["source-only", "DANN"], title)
-
-# %% [markdown] id="what-the-map-does-not-show" tags=["step"]
-# From {{measured:00-2:abroad}} to {{measured:00-3:live}}, and no target label was read. The map shows features of test images, with neighbours kept neighbours. Without adaptation the source falls into ten islands, and most of the target into a heap at the shore of one of them. With it the heap is smaller, and the islands are shared.
-#
-# The mix is the share of an image's ten nearest neighbours that come from the other domain, divided by what chance gives: once among all 128 features, once on the map. Where the two disagree, the map lies.
-#
-# Do not read the distance between islands or the size of one: such maps keep neither. Mixed is not yet right, either: a 4 among the 9s is perfectly mixed.
+# %% [markdown] id="what-it-won" tags=["step"]
+# From {{measured:00-2:abroad}} to {{measured:00-3:live}}, and no target label was read. What went on among the features you can watch further below. First: was it luck?
 
 # %% id="three-seeds" tags=["experiment"]
 table = cu.runs([cu.DANN()], pair)
@@ -224,8 +214,8 @@ lab.claim(
 import pandas as pd
 
 seen = pd.DataFrame(columns=["right at home", "sure abroad", "right abroad"], dtype=float)
-for name, snapshots in {"source-only": before, "DANN": after}.items():
-    certainty = torch.from_numpy(snapshots.target_logits[-1]).softmax(1).max(1).values.mean().item()
+for name, trained in {"source-only": plain, "DANN": run}.items():
+    certainty = torch.from_numpy(trained.snapshots.target_logits[-1]).softmax(1).max(1).values.mean().item()
     seen.loc[name] = right[name]["source"], certainty, right[name]["target"]
 seen[["right at home", "sure abroad"]].round(2)
 
@@ -255,6 +245,35 @@ seen.round(2)
 
 # %% [markdown] id="the-missing-column" tags=["failure-mode"]
 # The column that you would not have says {{measured:00-2:abroad}} for source-only and {{measured:00-3:live}} for DANN. At home you could not tell them apart, and abroad source-only is surer than right by {{measured:00-4:too sure}}. A network that has left its domain does not know that it has.
+
+# %% [markdown] id="how-much-paint" tags=["widget"]
+# ## How much paint does an espresso bear?
+#
+# The photograph, mixed with its painting: 0 is as taken, 1 is painted. Say first where you would stop calling it an espresso. Then drag the dial upwards, and watch the name on the first bar.
+#
+# Do not conclude that a network bears so much paint and no more: it is one cup, and one way to mix.
+
+# %% id="paint-dial" tags=["widget", "nbval-ignore-output"]
+mixed = {s / 10: cv2.addWeighted(pictures["as taken"], 1 - s / 10, pictures["painted"], s / 10, 0) for s in range(11)}
+title = "Half the paint it forgives; the last strokes take the espresso away"
+cu.explore.shift_dial(mixed, answers=five_answers(mixed), title=title, label="paint")
+
+# %% [markdown] id="where-did-they-go" tags=["widget"]
+# ## Where did the digits go that DANN can read?
+#
+# Every circle is a source image and every triangle a target image, drawn from 128 features so that neighbours stay neighbours. These runs were made earlier, as yours were.
+#
+# Press *Play* and watch the heap of triangles grow no thinner. Choose *DANN* under *strategy*, play again, and watch the heap dissolve. Then press *Misclassified*, and rest on a triangle that is left.
+
+# %% id="shift-explorer" tags=["widget"]
+cu.explore.stored("digits")
+
+# %% [markdown] id="what-the-map-does-not-show" tags=["widget"]
+# Without adaptation the source falls into islands, and most of the target into a heap in the middle. With it the heap is smaller, and the islands are shared. (Two of the four networks wait for notebook 08.)
+#
+# The mix is the share of an image's ten nearest neighbours that come from the other domain, divided by what chance gives: once among all features, once on the map. Where the two disagree, the map lies.
+#
+# Do not read the distance between islands or the size of one: such maps keep neither. Mixed is not yet right, either: a 4 among the 9s is perfectly mixed.
 
 # %% id="answers" tags=["answers"]
 negative = {"negative": 255 - pictures["as taken"]}

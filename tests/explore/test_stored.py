@@ -1,0 +1,31 @@
+"""Explorers that come with the course."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from course_utils import compare
+from course_utils.explore import stored
+from tests.explore.counter import counter
+
+LESSONS = sorted((compare.RECORDS.parent / "notebooks" / "src").glob("[0-9]*.py"))
+
+
+def test_an_explorer_is_found_by_name_from_any_folder(tmp_path, monkeypatch) -> None:
+    (tmp_path / "results" / "explorers").mkdir(parents=True)
+    counter(place=2).save(tmp_path / "results" / "explorers" / "count.npz")
+    monkeypatch.setattr(compare, "RECORDS", tmp_path / "results")
+    (tmp_path / "my-course").mkdir()
+    monkeypatch.chdir(tmp_path / "my-course")
+    assert stored("count").place == 2
+    with pytest.raises(ValueError, match=r"No explorer 'cuont' .* Did you mean 'count'\? Known: count\."):
+        stored("cuont")
+
+
+def test_every_explorer_that_a_lesson_opens_comes_with_the_course() -> None:
+    opened = {name for path in LESSONS for name in re.findall(r'explore\.stored\("(\w+)"\)', path.read_text("utf-8"))}
+    assert opened, "the search finds those of the lessons"
+    for name in opened:
+        assert not stored(name).message
