@@ -271,7 +271,7 @@ cu.explore.stored("digits")
 # %% [markdown] id="what-the-map-does-not-show" tags=["widget"]
 # Without adaptation the source falls into islands, and most of the target into a heap in the middle. With it the heap is smaller, and the islands are shared. (Two of the four networks wait for notebook 08.)
 #
-# The mix is the share of an image's ten nearest neighbours that come from the other domain, divided by what chance gives: once among all features, once on the map. Where the two disagree, the map lies.
+# The mix (*Neighbours from the other domain*) is the share of an image's ten nearest neighbours that come from the other domain, divided by what chance gives: once among all features, once on the map. Where the two disagree, the map lies.
 #
 # Do not read the distance between islands or the size of one: such maps keep neither. Mixed is not yet right, either: a 4 among the 9s is perfectly mixed.
 

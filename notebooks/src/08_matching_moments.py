@@ -427,9 +427,9 @@ lab.claim(
 # %% [markdown] id="closer-and-closer" tags=["widget"]
 # ## Do closer clouds read better?
 #
-# Seed 0 of the first pair, epoch by epoch. Choose *DAN* under *strategy*, press *Play*, and keep an eye on two numbers, the mix in the features and the accuracy on the target. From where on does hardly more than one of them move?
+# Seed 0 of the first pair, epoch by epoch. Choose *DAN* under *strategy*, press *Play*, and keep an eye on two lines: the mix in the features (*Neighbours from the other domain*) and the accuracy on the target. From which epoch on does hardly more than one of them rise?
 #
-# Then stay at the last epoch and switch to *DeepCORAL*. Say first which way each of the two will jump.
+# Then stay at the last epoch and switch to *DeepCORAL*. Say first which way each of the two numbers will jump.
 
 # %% id="shift-explorer" tags=["widget"]
 cu.explore.stored("digits")
