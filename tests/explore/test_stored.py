@@ -8,6 +8,7 @@ import pytest
 
 from course_utils import compare
 from course_utils.explore import stored
+from course_utils.explore.pictures import tiles
 from tests.explore.counter import counter
 
 LESSONS = sorted((compare.RECORDS.parent / "notebooks" / "src").glob("[0-9]*.py"))
@@ -29,3 +30,11 @@ def test_every_explorer_that_a_lesson_opens_comes_with_the_course() -> None:
     assert opened, "the search finds those of the lessons"
     for name in opened:
         assert not stored(name).message
+
+
+@pytest.mark.parametrize("path", sorted((compare.RECORDS / "explorers").glob("*.npz")), ids=lambda path: path.stem)
+def test_the_pictures_of_a_stored_explorer_are_where_the_modules_look_for_them(path) -> None:
+    explorer = stored(path.stem)
+    if "sheet" in explorer.header:
+        index = explorer.header["sheet"]
+        assert len(tiles(explorer.arrays["sheet"], index)) == index["count"] > 0
