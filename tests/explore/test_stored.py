@@ -35,6 +35,6 @@ def test_every_explorer_that_a_lesson_opens_comes_with_the_course() -> None:
 @pytest.mark.parametrize("path", sorted((compare.RECORDS / "explorers").glob("*.npz")), ids=lambda path: path.stem)
 def test_the_pictures_of_a_stored_explorer_are_where_the_modules_look_for_them(path) -> None:
     explorer = stored(path.stem)
-    if "sheet" in explorer.header:
+    if "sheet" in explorer.arrays:
         index = explorer.header["sheet"]
         assert len(tiles(explorer.arrays["sheet"], index)) == index["count"] > 0
