@@ -35,39 +35,44 @@ VERDICTS: dict[str, dict[str, str]] = {
         "grey": "Red and blue are the same now: the colours are gone.",
     },
     "02-f3": {
-        "whole and smooth": "Squashing changes every shape, and skipped pixels draw patterns that are not there.",
+        "whole and smooth": "Squashing changes shapes, and skipped pixels draw patterns that are not there.",
         "whole": "A square is a square now. Stripes one pixel wide still come out as stripes: pixels are skipped.",
         "smooth": "No pixel is skipped now. A square in a tall picture is still squashed.",
     },
     "02-f4": {
         "-1 to 1": "The constants belong to the weights, and these were trained with 0.5 and 0.5.",
         "0 to 1": "Divided by 255 and left there: black should become -1.",
-        "-3 to 1": "That is normalised twice.",
-        "0 to 255": "Nothing was rescaled.",
+        "-3 to 1": "You normalised twice.",
+        "0 to 255": "You did not rescale.",
         "other": "Black should become -1 and white 1, in all three channels.",
     },
     "02-f5": {
         "their own": "The class stood in every name, and nobody read it.",
         "too few": "Pictures and labels are not equally many.",
-        "another's": "Each picture has a label, and it is another picture's.",
+        "another's": "A label is not the class of its picture, the first word of the name.",
+        "no labels": "Give back two things: the pictures, and the labels.",
     },
     "02-f6": {
-        "pictures": "A folder holds what people put there.",
+        "pictures": "A folder holds what people put there, so ask for the suffixes of images.",
+        "left in": "A file that is no picture is still among them.",
         "some": "Pictures are missing. Did you look for .JPG, too?",
     },
     "02-f7": {
         "later": "A list of names fits into any memory.",
+        "an array": "The whole set still stands in memory: give back paths, or something that decodes when asked.",
         "a list": "A list of decoded pictures is as large as an array of them.",
     },
     "02-f8": {
         "together": "Shuffle positions, and apply them to both.",
+        "order": "Give back the training names, their labels, the test's names, their labels: in this order.",
         "lost": "A picture is in neither part, or in both.",
-        "reordered": "Names and labels stay together now, but the caller's own array was shuffled.",
+        "reordered": "Names and labels stay together now, but you shuffled the caller's own array.",
     },
     "02-f9": {
         "whole and balanced": "Scenes stay whole, and each class keeps its share.",
         "whole": "No scene is torn apart any more, and the shares of the classes are left to chance.",
-        "balanced": "The shares are kept, and shots of one scene stand on both sides.",
+        "torn": "Shots of one scene stand on both sides, and the shares of the classes are left to chance.",
+        "balanced": "You kept the shares, and shots of one scene stand on both sides.",
     },
 }
 
@@ -84,10 +89,11 @@ def of_a_web_page(preprocess: Preprocess) -> str | EllipsisType:
         page.write_text("<html>Not found</html>", encoding="utf-8")
         try:
             preprocess(str(page))
-        except (cv2.error, AttributeError, TypeError):  # what None leads to, a line later
-            return ...
         except Exception as error:
-            return "named" if page.name in str(error) else "nameless"
+            if page.name in str(error):
+                return "named"
+            late = isinstance(error, (cv2.error, AttributeError, TypeError))  # what None leads to, a line later
+            return ... if late else "nameless"
     return "silent"
 
 
@@ -144,7 +150,7 @@ def of_a_tidy_folder(load: Load) -> str | EllipsisType:
     """Fault 5: the labels are dropped."""
     _, pictures, labels, names = _loaded(load, PICTURES)
     if labels is None:
-        return ...
+        return ... if isinstance(pictures, np.ndarray) else "no labels"
     if len(labels) != len(names):
         return "too few"
     classes = [name.partition("-")[0] for name in names]
@@ -156,16 +162,18 @@ def of_a_real_folder(load: Load) -> str | EllipsisType:
     """Fault 6: every file is taken for an image."""
     names = set(_loaded(load, PICTURES + NO_PICTURES)[3])
     if names & set(NO_PICTURES):
-        return ...
+        return ... if names >= set(NO_PICTURES) else "left in"
     return "pictures" if names == set(PICTURES) else "some"
 
 
 def of_a_large_folder(load: Load) -> str | EllipsisType:
     """Fault 7: the whole set is decoded into memory at once."""
-    decoded, pictures, _, _ = _loaded(load, PICTURES)
+    decoded, pictures, labels, _ = _loaded(load, PICTURES)
     if not decoded:
         return "later"
-    return ... if isinstance(pictures, np.ndarray) else "a list"
+    if isinstance(pictures, np.ndarray):
+        return ... if labels is None else "an array"
+    return "a list"
 
 
 def _loaded(load: Load, names: Sequence[str]) -> tuple[int, object, Sequence | None, list[str]]:
@@ -199,6 +207,8 @@ SHARES = (0.1, 0.3)
 def of_names_and_labels(split: Split) -> str | EllipsisType:
     """Fault 8: one of two lists is shuffled, in place."""
     names, handed, train, train_labels, test, test_labels = _splitted(split, streets=16)
+    if set(train_labels) <= set(names):
+        return "order"
     if len(train) != len(train_labels) or len(test) != len(test_labels):
         return "lost"
     parts = [*zip(train, train_labels, strict=True), *zip(test, test_labels, strict=True)]
@@ -222,7 +232,8 @@ def of_forty_scenes(split: Split) -> str | EllipsisType:
         places = np.array([name.partition("-")[0] for name in names])
         shares = [chosen[places == place].mean() for place in set(places.tolist())]
         balanced &= SHARES[0] <= min(shares) and max(shares) <= SHARES[1]
-    return _both(whole, "whole", balanced, "balanced")
+    neither = ... if of_names_and_labels(split) is ... else "torn"
+    return neither if not (whole or balanced) else _both(whole, "whole", balanced, "balanced")
 
 
 def _splitted(split: Split, streets: int) -> tuple:

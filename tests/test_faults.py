@@ -92,6 +92,11 @@ def refused_in_silence(path):
     return None if image is None else naive_preprocess(path)
 
 
+def refused_as_the_wrong_type(path):
+    if cv2.imread(path) is None:
+        raise TypeError(f"{path} is not an image")
+
+
 def with_pixels(change):
     return lambda path: change(opened(path)).transpose(2, 0, 1)
 
@@ -111,6 +116,7 @@ def small(image, interpolation=cv2.INTER_AREA):
     [
         (faults.of_a_web_page, opened, "nameless"),
         (faults.of_a_web_page, refused_in_silence, "silent"),
+        (faults.of_a_web_page, refused_as_the_wrong_type, "named"),
         (faults.of_a_red_square, with_pixels(lambda i: np.stack([small(i).mean(2)] * 3, 2)), "grey"),
         (faults.of_a_tall_picture, with_pixels(lambda i: small(middle(i), cv2.INTER_LINEAR)), "whole"),
         (faults.of_a_tall_picture, with_pixels(small), "smooth"),
@@ -121,7 +127,10 @@ def small(image, interpolation=cv2.INTER_AREA):
         (faults.of_a_tidy_folder, lambda f, p: (whole_load(f, p)[0], whole_load(f, p)[1][1:]), "too few"),
         (faults.of_a_tidy_folder, lambda f, p: (whole_load(f, p)[0], whole_load(f, p)[1][::-1]), "another's"),
         (faults.of_a_tidy_folder, lambda f, p: (naive_load(f, p), [n[:4] for n in os.listdir(f)]), "their own"),
+        (faults.of_a_tidy_folder, lambda f, p: list(zip(*whole_load(f, p), strict=True)), "no labels"),
         (faults.of_a_real_folder, lambda f, p: (sorted(Path(f).glob("*.png")), []), "some"),
+        (faults.of_a_real_folder, lambda f, p: ([x for x in Path(f).iterdir() if x.suffix != ".txt"], []), "left in"),
+        (faults.of_a_large_folder, lambda f, p: (naive_load(f, p), []), "an array"),
         (faults.of_a_large_folder, lambda f, p: [p(path) for path in Path(f).iterdir()], "a list"),
         (faults.of_a_large_folder, lambda f, p: (map(p, sorted(Path(f).iterdir())), []), "later"),
     ],
@@ -174,6 +183,8 @@ def in_place(paths, labels):
         (faults.of_names_and_labels, by_picture, "together"),
         (faults.of_names_and_labels, in_place, "reordered"),
         (faults.of_names_and_labels, lambda p, y: parts(p, y, slice(9, None), slice(0, 5)), "lost"),
+        (faults.of_names_and_labels, lambda p, y: train_test_split(p, y, test_size=0.2, random_state=0), "order"),
+        (faults.of_forty_scenes, lambda p, y: parts(p, y, slice(None, -28), slice(-28, None)), "torn"),
         (faults.of_forty_scenes, by_picture, "balanced"),
         (faults.of_forty_scenes, by_scene, "whole"),
     ],
