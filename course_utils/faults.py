@@ -19,7 +19,7 @@ import numpy as np
 
 Preprocess = Callable[[str], np.ndarray]
 """A path -> a picture, (3, 96, 96), with the numbers that a network of mean 0.5 and standard deviation 0.5 wants."""
-Load = Callable[[str, Preprocess], tuple[Sequence, Sequence]]
+Load = Callable[[str, Preprocess], tuple[Sequence | np.ndarray, Sequence | np.ndarray]]
 """A flat folder and a preprocessor -> pictures or their paths, and labels. Names read class-scene-shot.png."""
 Split = Callable[[np.ndarray, np.ndarray], tuple[Sequence, Sequence, Sequence, Sequence]]
 """Names without a suffix and labels -> names and labels to train with, then names and labels of the test."""
@@ -176,7 +176,7 @@ def of_a_large_folder(load: Load) -> str | EllipsisType:
     return "a list"
 
 
-def _loaded(load: Load, names: Sequence[str]) -> tuple[int, object, Sequence | None, list[str]]:
+def _loaded(load: Load, names: Sequence[str]) -> tuple[int, object, Sequence | np.ndarray | None, list[str]]:
     """How many files were decoded at once; what came back as pictures and as labels; the pictures' names in order."""
     import cv2
 
