@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from course_utils.data import catalog
+from tests.data.file_server import FileServer
 from tests.data.made_up import published  # noqa: F401  a fixture
 
 
@@ -20,3 +21,17 @@ def originals():
     if not (folder := os.environ.get("COURSE_ORIGINALS")):
         pytest.skip("COURSE_ORIGINALS names no folder of real files")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A file server of this machine, which notes what it is asked for."""
+    with pytest.MonkeyPatch.context() as patch, FileServer() as server:
+        patch.setenv("NO_PROXY", "*")
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _a_server_that_was_asked_for_nothing(request):
+    if "server" in request.fixturenames:
+        request.getfixturevalue("server").asked.clear()

@@ -22,23 +22,10 @@ from course_utils.data.alone import OriginalError, alone
 from course_utils.data.download import OVERLAP
 from course_utils.data.originals import PUBLISHED, FetchError, Original
 from tests.data import file_server
-from tests.data.file_server import FileServer
 
 CONTENT = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def server():
-    with FileServer() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _without_proxies(monkeypatch, server):
-    monkeypatch.setenv("NO_PROXY", "*")
-    server.asked.clear()
 
 
 @pytest.fixture

@@ -11,22 +11,9 @@ from hypothesis import strategies as st
 from course_utils.data import download, originals
 from course_utils.data.originals import DIFFERS, PUBLISHED, ChecksumError, FetchError, Original, OriginalError, adopt
 from tests.data import file_server
-from tests.data.file_server import FileServer
 
 CONTENT = random.Random(0).randbytes(5000)
 OTHER = random.Random(1).randbytes(5000)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with FileServer() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _without_proxies(monkeypatch, server):
-    monkeypatch.setenv("NO_PROXY", "*")
-    server.asked.clear()
 
 
 @pytest.fixture
