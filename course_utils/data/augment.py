@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
@@ -12,6 +13,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from course_utils.errors import nearest
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """Anything that draws a transform for each image. A run keeps its `repr`, so let that say all settings."""
+
+    def __call__(
+        self, images: UInt8[Tensor, "n c h w"] | Float[Tensor, "n c h w"], generator: torch.Generator
+    ) -> Float[Tensor, "n c h w"]: ...
 
 
 @dataclass(frozen=True)
