@@ -9,9 +9,27 @@ from __future__ import annotations
 import importlib
 
 from course_utils import losses, nets
-from course_utils.adapters import DAN, DANN, AdaBN, Adapter, DeepCORAL, SourceOnly, TargetOnly
+from course_utils.adapters import (
+    BSS,
+    DAN,
+    DANN,
+    DELTA,
+    L2SP,
+    LPFT,
+    AdaBN,
+    Adapter,
+    DeepCORAL,
+    DiscriminativeRates,
+    FineTune,
+    GradualUnfreezing,
+    LinearProbe,
+    SourceOnly,
+    StochNorm,
+    TargetOnly,
+)
 from course_utils.data import Augment, Domain, DomainPair, domain, folder, pair
 from course_utils.errors import nearest
+from course_utils.model import load
 from course_utils.training import fit, resume
 
 _LAZY = ("compare", "evaluation", "explore", "lab", "plots")
@@ -27,19 +45,29 @@ def __getattr__(name: str) -> object:
 
 
 __all__ = [
+    "BSS",
     "DAN",
     "DANN",
+    "DELTA",
+    "L2SP",
+    "LPFT",
     "AdaBN",
     "Adapter",
     "Augment",
     "DeepCORAL",
+    "DiscriminativeRates",
     "Domain",
     "DomainPair",
+    "FineTune",
+    "GradualUnfreezing",
+    "LinearProbe",
     "SourceOnly",
+    "StochNorm",
     "TargetOnly",
     "domain",
     "fit",
     "folder",
+    "load",
     "losses",
     "nets",
     "pair",

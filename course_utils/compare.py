@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
 from course_utils.data import catalog, store
 from course_utils.data.pair import DomainPair
 from course_utils.errors import refuse_misspelt
+from course_utils.nets import Net
 from course_utils.provenance import code_hash
 from course_utils.training import fit
 
@@ -100,6 +102,10 @@ def runs(
     SourceOnly, AdaBN and TargetOnly are always in the table. settings: options of `fit` for all of them alike.
     jobs: processes side by side. folder: where new records go; by default the data store.
     """
+    if pair.target.shots is not None:
+        raise ValueError(
+            "A record does not say which labels were open: few_labels.shot_curve compares with few labels."
+        )
     settings = settings or {}
     adapters = [SourceOnly(), AdaBN(), *(a for a in adapters if not isinstance(a, _BASELINES)), TargetOnly()]
     wanted = [(adapter, seed) for adapter in adapters for seed in seeds]
@@ -145,8 +151,12 @@ def fit_hash(adapter: Adapter) -> str:
 
 
 def data_hash(pair: str) -> list[str]:
-    """The catalog's hashes of both sides' images; empty for domains that it does not hold."""
-    return [catalog.DOMAINS[name].sha256[:12] for name in pair.split(" -> ") if name in catalog.DOMAINS]
+    """What the catalog says of both sides' images, as hashes; nothing for domains that it does not hold.
+
+    `pacs/photo@imagenet_net`, features, and `mnist-5k+fog`, corrupted images, are what they were made of.
+    """
+    names = [re.split("[@+]", name)[0] for name in pair.split(" -> ")]
+    return [catalog.fingerprint(name) for name in names if name in catalog.DOMAINS]
 
 
 def adapter_of(description: str) -> Adapter:
@@ -155,9 +165,13 @@ def adapter_of(description: str) -> Adapter:
 
 
 def _plain(settings: dict[str, object]) -> dict[str, object]:
-    return {
-        name: value if isinstance(value, int | float | str | None) else repr(value) for name, value in settings.items()
-    }
+    return {name: _told(value) for name, value in settings.items()}
+
+
+def _told(value: object) -> int | float | str | None:
+    if isinstance(value, Net):
+        return f"{value.recipe.maker if value.recipe else 'by hand'} {value.sha256[:12]}"
+    return value if isinstance(value, int | float | str | None) else repr(value)
 
 
 def record_name(pair: str, adapter: str, seed: int, settings: dict[str, object]) -> str:

@@ -18,9 +18,18 @@ def progress_bar(total: int, title: str) -> Progress:
     """COURSE_PROGRESS=off silences it; the stored lessons are made that way, so no dead bar is ever saved."""
     if os.environ.get("COURSE_PROGRESS") == "off":
         return _Silent()
-    if "ipykernel" in sys.modules:
+    if _in_a_kernel():
         return _Notebook(total, title)
     return _Terminal(total, title) if sys.stderr.isatty() else _Silent()
+
+
+def _in_a_kernel() -> bool:
+    if "ipykernel" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    # Anybody may import ipykernel; only a shell that it runs has a kernel, and somewhere to display.
+    return hasattr(get_ipython(), "kernel")
 
 
 class _Silent:

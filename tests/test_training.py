@@ -114,7 +114,7 @@ def test_the_selected_weights_are_those_of_the_selected_epoch() -> None:
     chosen = run.selected_epoch
     with torch.inference_mode():
         run.net.load_state_dict(run.selected_weights)
-        logits = training.predict(run, run.pair.source.test).logits
+        logits = run.outputs(run.pair.source.test).logits
     np.testing.assert_array_equal(logits.numpy(), run.evaluations[chosen - 1]["source_logits"])
 
 
@@ -177,9 +177,9 @@ def test_a_batch_larger_than_the_set_is_refused() -> None:
 def test_a_side_is_scored_with_its_own_statistics_where_the_running_ones_are_a_mix(method, own, side: str) -> None:
     """Pitfall 46; source-only keeps the source's statistics on the target, as it would at deployment."""
     run = cu.fit(method, feature_pair(), **FAST)
-    running = training.predict(run, getattr(run.pair, side).test).logits.numpy()
+    running = run.outputs(getattr(run.pair, side).test).logits.numpy()
     with cu.nets.statistics_of(run.net, [torch.from_numpy(getattr(run.pair, side).train.images)]):
-        estimated = training.predict(run, getattr(run.pair, side).test).logits.numpy()
+        estimated = run.outputs(getattr(run.pair, side).test).logits.numpy()
     assert not np.allclose(running, estimated, atol=1e-4)
     expected = estimated if own[side] else running
     np.testing.assert_allclose(run.evaluations[-1][f"{side}_logits"], expected, atol=1e-5)
@@ -195,7 +195,7 @@ def test_a_set_that_lies_sorted_by_class_has_the_statistics_of_the_whole_set() -
     run = cu.fit(cu.AdaBN(), pair, **FAST | {"epochs": 1, "batch_size": 32})
     whole = torch.from_numpy(pair.target.train.images).float() / 255
     with cu.nets.statistics_of(run.net, [whole]):
-        expected = training.predict(run, pair.target.test).features.numpy()
+        expected = run.outputs(pair.target.test).features.numpy()
     found = run.evaluations[-1]["target_features"]
     assert np.abs(found - expected).mean() < 0.05 * expected.std()
 
@@ -203,7 +203,7 @@ def test_a_set_that_lies_sorted_by_class_has_the_statistics_of_the_whole_set() -
 def test_under_joint_statistics_both_sides_keep_the_mix() -> None:
     run = cu.fit(cu.DAN(), feature_pair(), batchnorm="joint", **FAST)
     for side in ("source", "target"):
-        plain = training.predict(run, getattr(run.pair, side).test).logits.numpy()
+        plain = run.outputs(getattr(run.pair, side).test).logits.numpy()
         np.testing.assert_array_equal(run.evaluations[-1][f"{side}_logits"], plain)
 
 

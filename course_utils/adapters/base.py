@@ -11,6 +11,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from course_utils.data.augment import Augmentation
 from course_utils.data.batches import View
 from course_utils.errors import nearest
 from course_utils.tasks import Labels
@@ -43,18 +44,22 @@ class Adapter(nn.Module):
         steps(batch, progress)          only for games that alternate: yields (terms, names of players)
         groups()                        its own parameter groups, with `rate` relative to the run's
         players(net)                    parameter groups by player, one optimiser each
+        refresh(source, target)         looks at whole training sets before each epoch
 
-    sides: the domains that training looks at.
+    sides: what training looks at: source, target (its images alone), or shots, the target's few labels, which then
+        stand in the target's place.
     target_statistics: whether a net that never saw the target is given the target's batch-norm statistics (AdaBN).
+    second_view: the augmentation of each view's second images, where the strategy compares two.
     unseals: why the target's labels are opened; only the oracle may say something here.
     task, autocast: what is predicted, and the run's precision for what `build` made; `fit` sets both.
 
     A method that the loop would never call is refused when the class is written.
     """
 
-    HOOKS: ClassVar = ("build", "loss", "steps", "groups", "players")
+    HOOKS: ClassVar = ("build", "loss", "steps", "groups", "players", "refresh")
     sides: ClassVar = ("source", "target")
     target_statistics: ClassVar = False
+    second_view: ClassVar[Augmentation | None] = None
     unseals: ClassVar[str | None] = None
 
     def __init_subclass__(cls) -> None:
@@ -97,6 +102,9 @@ class Adapter(nn.Module):
         """Who is optimised: by default the net and the strategy's own modules, by one optimiser."""
         return {"all": net.groups() + self.groups()}
 
+    def refresh(self, source: View | None, target: View | None) -> None:
+        """Before each epoch: ids, features and logits of all training images in evaluation mode, and source labels."""
+
     def __add__(self, other: Adapter) -> Adapter:
         return Sum(self, other)
 
@@ -117,16 +125,23 @@ class Sum(Adapter):
         if len(games) == 2:
             first, second = (type(a).__name__ for a in games)
             raise TypeError(f"{first} and {second} both alternate their own steps: they cannot be summed.")
+        if {"target", "shots"} <= set(self.sides):
+            first, second = type(self.first).__name__, type(self.second).__name__
+            raise TypeError(f"Of {first} and {second} one looks at all target images and one at the labelled few.")
         if games == [self.second]:
             self.first, self.second = self.second, self.first
 
     @property
     def sides(self) -> tuple[str, ...]:
-        return tuple(s for s in ("source", "target") if s in self.first.sides + self.second.sides)
+        return tuple(s for s in ("source", "target", "shots") if s in self.first.sides + self.second.sides)
 
     @property
     def target_statistics(self) -> bool:
         return self.first.target_statistics or self.second.target_statistics
+
+    @property
+    def second_view(self) -> Augmentation | None:
+        return self.first.second_view or self.second.second_view
 
     @property
     def unseals(self) -> str | None:
@@ -154,3 +169,7 @@ class Sum(Adapter):
         players = self.first.players(net)
         next(iter(players.values())).extend(self.second.groups())
         return players
+
+    def refresh(self, source: View | None, target: View | None) -> None:
+        for part in (self.first, self.second):
+            part.refresh(source, target)

@@ -16,15 +16,17 @@ from course_utils.data.domain import Part
 class View:
     """One domain's half of a batch.
 
-    images: `(n, C, H, W)` in [0, 1], augmented, or `(n, D)` features.  ids: `(n,)`.
+    images: `(n, C, H, W)` in [0, 1], augmented, or `(n, D)` features; None in a look at a whole set.  ids: `(n,)`.
+    second: the same images under another draw, where the strategy asks for one.
     labels: `(n,)`, or None on an unlabelled target.  features `(n, d)` and logits `(n, k)`: filled by the forward pass.
     """
 
-    images: Float[Tensor, "n *shape"]
+    images: Float[Tensor, "n *shape"] | None
     ids: Int[Tensor, " n"]
     labels: Int[Tensor, " n"] | None
     features: Float[Tensor, "n d"] | None = None
     logits: Float[Tensor, "n k"] | None = None
+    second: Float[Tensor, "n *shape"] | None = None
 
 
 class Batches:

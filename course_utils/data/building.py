@@ -65,6 +65,7 @@ def opened(row: DomainRow, folder: Path) -> Domain:
         splits={split: loaded[f"split-{split}"] for split in SPLITS},
         ids=loaded["ids"],
         groups=loaded["groups"],
+        sha256=(meta["files"].get("images.npy") or meta["files"]["paths.npy"])["sha256"],
     )
 
 

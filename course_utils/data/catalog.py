@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import permutations
 
 from course_utils.data import classes, digits, embedded, photos, published
@@ -47,6 +48,13 @@ def pair_row(name: str) -> PairRow:
         of_source = [pair for pair, row in PAIRS.items() if row.source == name.partition("->")[0].strip()]
         raise UnknownPairError(f"No pair is called {name!r}.{nearest(name, of_source or PAIRS)}")
     return PAIRS[name]
+
+
+def fingerprint(name: str) -> str:
+    """Twelve hex digits that change with a domain's images: of the array, or of what is published of the files."""
+    row = domain_row(name)
+    published = repr([(original.name, original.sha256, original.md5, original.bytes) for original in row.originals])
+    return (row.sha256 or hashlib.sha256(published.encode()).hexdigest())[:12]
 
 
 def _near(name: str) -> str:

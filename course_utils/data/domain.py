@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from course_utils.data.images import ImageFiles
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -19,24 +21,26 @@ class SealedLabelsError(RuntimeError):
 class Domain:
     """Images of one origin with their labels, and the splits frozen when the array was built.
 
-    images: uint8 `(N, C, H, W)` as published, possibly a read-only memory map, or cached features
-        `(N, D)` float32.
+    images: uint8 `(N, C, H, W)` as published, possibly a read-only memory map or files that are decoded when
+        indexed; or cached features `(N, D)` float32.
     targets: what can be predicted, `{"label": int64 (N,)}` at least.
     splits: index arrays for train, validation and test; together they cover every image once.
     groups: the original behind each image `(N,)`. No original stands in two splits.
     pictures: uint8 thumbnails `(N, C, h, w)` where `images` are features.
+    sha256: of the images' bytes, where the store knows it; None once images were selected or changed.
 
     Raises ValueError, naming the domain, for arrays that no lesson could use.
     """
 
     name: str
-    images: np.ndarray
+    images: np.ndarray | ImageFiles
     targets: Mapping[str, np.ndarray]
     classes: tuple[str, ...]
     splits: Mapping[str, np.ndarray]
     ids: np.ndarray
     groups: np.ndarray
     pictures: np.ndarray | None = None
+    sha256: str | None = None
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.targets["label"]
@@ -79,10 +83,13 @@ class Domain:
         return f"Domain({self.name!r}, {len(self):,} of {shape}, {len(self.classes)} classes)"
 
 
-def _is_constant(images: np.ndarray, chunk: int = 256) -> bool:
-    # A look at some images decides nearly always; only a suspicious set is read whole.
-    value = images[:1].flat[0]
-    return all((images[i : i + chunk] == value).all() for i in range(0, len(images), chunk))
+def _is_constant(images: np.ndarray | ImageFiles, chunk: int = 256) -> bool:
+    # A look at one image decides nearly always; only a suspicious set is read whole.
+    first = images[:1]
+    value = first.flat[0]
+    return bool((first == value).all()) and all(
+        (images[i : i + chunk] == value).all() for i in range(0, len(images), chunk)
+    )
 
 
 @dataclass(frozen=True, eq=False)

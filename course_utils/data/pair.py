@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -70,15 +71,17 @@ class DomainPair:
         )
 
 
-def pair(which: str | tuple[Domain, Domain], shots: int | None = None, seed: int = 0) -> DomainPair:
+def pair(which: str | tuple[Domain, Domain], shots: int | Literal["all"] | None = None, seed: int = 0) -> DomainPair:
     """Two domains made ready for one network: `cu.pair("mnist-5k -> mnist-m-5k")`.
 
     which: the name of a catalogued pair, or two Domain objects of equal classes and image size.
-    shots: opens this many target training labels per class (`pair.target.shots`), drawn with `seed`.
+    shots: opens so many target training labels per class (`pair.target.shots`), drawn with `seed`: the few of one
+        seed are among the more of the same seed. "all" opens every one.
 
     Both sides get the channels and the size that the catalog's row names. No original stands on both
     sides: the side that has more originals leaves the shared ones out.
-    Raises UnknownPairError with the nearest names, and PairError when the domains do not fit.
+    Raises UnknownPairError with the nearest names, PairError when the domains do not fit, and ValueError for more
+    labels than a class has.
     """
     if isinstance(which, str):
         row = catalog.pair_row(which)
@@ -150,6 +153,7 @@ def _select(domain: Domain, keep: np.ndarray, **changed: object) -> Domain:
         ids=domain.ids[keep],
         groups=domain.groups[keep],
         pictures=None if domain.pictures is None else domain.pictures[keep],
+        sha256=None,
         **changed,
     )
 
@@ -166,10 +170,14 @@ def _reshape(domain: Domain, channels: int, size: int) -> Domain:
         images = np.broadcast_to(images, (len(images), 3, size, size))
     if images.shape[1] != channels:
         raise PairError(f"{domain.name!r} has {images.shape[1]} channels and the pair asks for {channels}.")
-    return domain if images is domain.images else dataclasses.replace(domain, images=images)
+    return domain if images is domain.images else dataclasses.replace(domain, images=images, sha256=None)
 
 
-def _few_labels(train: Part, shots: int, seed: int) -> Part:
+def _few_labels(train: Part, shots: int | Literal["all"], seed: int) -> Part:
+    if shots == "all":
+        return dataclasses.replace(train, split="shots", sealed=False)
+    if shots < 1:
+        raise ValueError(f"{shots} labels a class are none to learn from: ask for 1 or more, or for no shots at all.")
     labels = train.domain.labels[train.indices]
     rng = np.random.default_rng(seed)
     chosen = []

@@ -345,9 +345,9 @@ lab.claim(
 unlabelled, test = torch.from_numpy(pair.target.train.images) / 255, pair.target.test
 read = pd.DataFrame(columns=["as kept", "the target's own"])
 for name, run in {"source-only": plain, "DeepCORAL": matched}.items():
-    kept = training.predict(run, test).logits
+    kept = run.outputs(test).logits
     with cu.nets.statistics_of(run.net, [unlabelled]):
-        own = training.predict(run, test).logits
+        own = run.outputs(test).logits
     read.loc[name] = [round(100 * evaluation.accuracy(logits, test.labels)) for logits in (kept, own)]
 read
 

