@@ -37,12 +37,12 @@ def toy_domain(
     )
 
 
-def toy_pair(shape: tuple[int, ...] = (1, 16, 16), n: int = 60, m: int = 75) -> DomainPair:
-    return pair((toy_domain("here", n, shape), toy_domain("there", m, shape, shift=1.0, seed=1)))
+def toy_pair(shape: tuple[int, ...] = (1, 16, 16), n: int = 60, m: int = 75, shots: int | None = None) -> DomainPair:
+    return pair((toy_domain("here", n, shape), toy_domain("there", m, shape, shift=1.0, seed=1)), shots=shots)
 
 
-def feature_pair() -> DomainPair:
-    return toy_pair((5,))
+def feature_pair(shots: int | None = None) -> DomainPair:
+    return toy_pair((5,), shots=shots)
 
 
 FAST = {"epochs": 2, "batch_size": 8, "mixed_precision": False, "augment": None}

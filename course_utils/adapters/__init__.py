@@ -1,12 +1,19 @@
 """One strategy, one class; one family, one file."""
 
 from course_utils.adapters.adversarial import DANN
+from course_utils.adapters.anchored import BSS, DELTA, L2SP
 from course_utils.adapters.base import Adapter, Batch
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
+from course_utils.adapters.fine_tuning import LPFT, DiscriminativeRates, FineTune, GradualUnfreezing, LinearProbe
 from course_utils.adapters.moments import DAN, DeepCORAL
 from course_utils.adapters.schedules import Constant, Ganin
+from course_utils.adapters.stochastic_norm import StochNorm
 from course_utils.data.batches import View
 
-ADAPTERS = (SourceOnly, AdaBN, DAN, DeepCORAL, DANN, TargetOnly)
+ADAPTERS = (
+    *(SourceOnly, AdaBN, DAN, DeepCORAL, DANN, TargetOnly),
+    *(LinearProbe, FineTune, GradualUnfreezing, DiscriminativeRates, LPFT),
+    *(L2SP, DELTA, BSS, StochNorm),
+)
 
 __all__ = ["ADAPTERS", "Adapter", "Batch", "Constant", "Ganin", "View", *(a.__name__ for a in ADAPTERS)]
