@@ -225,3 +225,87 @@ def test_a_frozen_backbone_stays_where_it_was() -> None:
 def test_the_default_validator_can_be_replaced() -> None:
     run = cu.fit(cu.SourceOnly(), feature_pair(), validator=Entropy(), **FAST)
     assert run.scores == run.history["Entropy"].tolist()
+
+
+# -- a few target labels -----------------------------------------------------------------------------------------------
+
+
+class OnShots(Adapter):
+    sides = ("shots",)
+
+    def loss(self, source, target, progress):
+        assert source is None
+        return {"task": self.task.loss(target)}
+
+
+def with_shots(k: int | str) -> cu.DomainPair:
+    return cu.pair((toy_domain("here"), toy_domain("there", n=75, shift=1.0, seed=1)), shots=k)
+
+
+def test_a_strategy_on_shots_reads_these_labels_and_no_other(monkeypatch) -> None:
+    seen, whole = set(), training._batch
+
+    def batch(run, batches, step):
+        made = whole(run, batches, step)
+        seen.update(zip(made.target.ids.tolist(), made.target.labels.tolist(), strict=True))
+        assert len(made.target.ids) == 6
+        return made
+
+    monkeypatch.setattr(training, "_batch", batch)
+    pair = with_shots(2)
+    cu.fit(OnShots(), pair, **FAST)
+    assert seen == set(zip(pair.target.shots.ids.tolist(), pair.target.shots.labels.tolist(), strict=True))
+
+
+def test_without_open_labels_a_strategy_on_shots_says_how_to_open_some() -> None:
+    with pytest.raises(ValueError, match=r"OnShots learns from a few target labels.*shots=5"):
+        cu.fit(OnShots(), toy_pair(), **FAST)
+
+
+def test_more_classes_than_the_head_has_are_refused() -> None:
+    net = cu.nets.small_cnn(1, ("a", "b"), size=16)
+    with pytest.raises(ValueError, match=r"tells 2 classes apart and 'here -> there' has 3: net.with_head"):
+        cu.fit(cu.SourceOnly(), toy_pair(), net=net, **FAST)
+
+
+# -- hooks -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_view_shows_the_same_images_under_another_draw() -> None:
+    class Compares(Adapter):
+        second_view = cu.Augment(brightness=0.5)
+
+        def loss(self, source, target, progress):
+            for view in (source, target):
+                changed = (view.second - view.images).flatten(1)
+                assert changed.abs().max() > 0.05
+                inside = (view.images > 0.02) & (view.second > 0.02) & (view.images < 0.98) & (view.second < 0.98)
+                for row, kept in zip(changed, inside.flatten(1), strict=True):
+                    assert row[kept].std() < 1e-4  # one brightness an image: the same picture underneath
+            return {"task": self.task.loss(source)}
+
+    cu.fit(Compares(), toy_pair(), **FAST)
+
+
+def test_refresh_looks_at_every_training_image_before_each_epoch_without_target_labels() -> None:
+    class Looks(Adapter):
+        sides = ("source", "target")
+        looks = []
+
+        def refresh(self, source, target):
+            self.looks.append((source, target))
+
+        def loss(self, source, target, progress):
+            return {"task": self.task.loss(source)}
+
+    pair = toy_pair()
+    run = cu.fit(Looks(), pair, **FAST)
+    (source, target), (later, _) = Looks.looks
+    assert target.labels is None and torch.equal(source.labels, torch.from_numpy(pair.source.train.labels))
+    assert (
+        source.ids.tolist() == pair.source.train.ids.tolist() and target.ids.tolist() == pair.target.train.ids.tolist()
+    )
+    with run.normalised_for("source"):
+        now = run.outputs(pair.source.train)
+    assert now.logits.shape == later.logits.shape and not torch.equal(source.logits, later.logits)
+    assert source.images is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ class Batch:
         for view, output in zip(views, self.policy([view.images for view in views]), strict=True):
             view.features, view.logits = output
         return self.source, self.target
+
+
+METHODS = (types.FunctionType, staticmethod, classmethod)
 
 
 class Adapter(nn.Module):
@@ -66,7 +70,7 @@ class Adapter(nn.Module):
         if Adapter not in cls.__bases__:
             raise TypeError(f"{cls.__name__} inherits from another strategy. Share a function in losses.py instead.")
         for name, member in vars(cls).items():
-            if callable(member) and not name.startswith("_") and name not in cls.HOOKS:
+            if isinstance(member, METHODS) and not name.startswith("_") and name not in cls.HOOKS:
                 raise TypeError(
                     f"{cls.__name__}.{name} is never called by the loop.{nearest(name, cls.HOOKS)} "
                     "Give a helper of your own a leading underscore."

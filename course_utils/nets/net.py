@@ -150,21 +150,17 @@ class Net(nn.Module):
 
         The head is zero and has the same classes. Raises ValueError with the nearest names for no such block.
         """
-        from torchvision.models.feature_extraction import create_feature_extractor
-
-        blocks = {name: modules for name, modules in self.blocks().items() if name not in ("bottleneck", "head")}
+        blocks = [name for name in self.blocks() if name not in ("bottleneck", "head")]
         if block not in blocks:
             raise ValueError(f"The backbone has no block {block!r}.{nearest(block, blocks)}")
-        names = {module: name for name, module in self.backbone.named_modules()}
-        net = copy.deepcopy(self).eval()
-        net.backbone = nn.Sequential(
-            create_feature_extractor(net.backbone, {names[blocks[block][-1]]: "out"}), _AveragedOverPlaces()
-        )
+        net = copy.deepcopy(self)
+        net.backbone = _UpTo(net.backbone, net.blocks()[block][-1])
         net.bottleneck, net.recipe = nn.Identity(), None
-        channels = self.mean.shape[1] if self.mean.shape[1] > 1 else next(self.backbone.parameters()).shape[1]
+        channels = max(self.mean.shape[1], next(self.backbone.parameters()).shape[1])
         with torch.inference_mode():
-            net.width = net.backbone(torch.zeros(1, channels, 32, 32, device=self.mean.device)).shape[1]
+            net.width = net.eval().backbone(torch.zeros(1, channels, 32, 32, device=self.mean.device)).shape[1]
         net.head = nn.Linear(net.width, len(self.classes)).to(self.mean.device)
+        nn.init.zeros_(net.head.weight)
         return net.train(self.training)
 
     @property
@@ -180,9 +176,28 @@ class Net(nn.Module):
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
-class _AveragedOverPlaces(nn.Module):
-    def forward(self, output: dict[str, Tensor]) -> Float[Tensor, "n c"]:
-        return output["out"].flatten(2).mean(2) if output["out"].ndim == 4 else output["out"]
+class _Reached(Exception):
+    """Carries a block's output out of a backbone whose later layers are not wanted."""
+
+    def __init__(self, output: Tensor) -> None:
+        self.output = output
+
+
+class _UpTo(nn.Module):
+    def __init__(self, backbone: nn.Module, last: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+        last.register_forward_hook(self._stop)
+
+    def _stop(self, _: nn.Module, __: tuple[Tensor], output: Tensor) -> None:
+        raise _Reached(output)
+
+    def forward(self, images: Tensor) -> Float[Tensor, "n c"]:
+        try:
+            self.backbone(images)
+        except _Reached as reached:
+            output = reached.output
+        return output.flatten(2).mean(2) if output.ndim == 4 else output
 
 
 def _learns(module: nn.Module) -> bool:
