@@ -99,6 +99,19 @@ def test_who_asked_for_less_motion_sees_no_frame_between_two_epochs(opened) -> N
     assert painted["reduce"] <= 2 < 5 < painted["no-preference"]
 
 
+def test_the_points_are_painted_first_and_their_panels_a_frame_later(opened) -> None:
+    seen = opened(EXPLORERS["shift"](), reduced_motion="reduce").evaluate("""async () => {
+      const root = document.querySelector(".cu-explore"), label = root.querySelector(".cu-label"), seen = [];
+      const look = () => seen.push([root.dataset.painted, label.textContent]);
+      for (const turn of ["next", "next"]) root.dispatchEvent(new CustomEvent("presenter", { detail: turn }));
+      look();
+      for (const frame of [1, 2]) await new Promise((resolve) => requestAnimationFrame(resolve));
+      look();
+      return seen;
+    }""")
+    assert seen == [["0:3:warm", "epoch 1 of 4"], ["0:3:warm", "epoch 3 of 4"]]
+
+
 def test_a_selection_of_python_is_there_when_the_page_opens(opened) -> None:
     explorer = EXPLORERS["shift"]()
     explorer.picked, explorer.epoch = np.array([3, 200], "<u4").tobytes(), 2

@@ -145,6 +145,16 @@ function followTheme(root, signal) {
   update();
 }
 
+/** Puts off what stands beside a picture to the frame after the picture's; of several calls the last counts. */
+export function afterFrame() {
+  let waiting = null;
+  const run = () => { const task = waiting; waiting = null; task(); };
+  return (task) => {
+    if (!waiting) requestAnimationFrame(() => requestAnimationFrame(run));
+    waiting = task;
+  };
+}
+
 /** Gives a canvas as many pixels as the screen has, and a context that counts in CSS pixels. */
 export function sized(canvas, width, height, options) {
   const sharp = window.devicePixelRatio || 1;

@@ -1,4 +1,4 @@
-import { arraysOf, button, choice, commit, control, element, explorerOf, liveText, onPresenter, press, range, sized, toggle, watch } from "./explorer.js";
+import { afterFrame, arraysOf, button, choice, commit, control, element, explorerOf, liveText, onPresenter, press, range, sized, toggle, watch } from "./explorer.js";
 import { LOOK, Scatter, inks, tween } from "./scatter.js";
 import { commonest, confusion } from "./confusion.js";
 import { curves } from "./curves.js";
@@ -58,6 +58,7 @@ async function draw(root, model, signal) {
     "aria-label": `Map of ${plural(count, "image")}. Arrow keys step from point to point, Enter selects, Escape clears.`,
   }, scatter.canvas, overlay, tip);
   const live = liveText("cu-hidden"); // the tooltip and the panel show the same
+  const later = afterFrame();
   let pen, style, anchors = [], hovered = -1, lasso = null, stop = () => {}, at = "", moving = 0, playing = null;
 
   const shown = (i) => {
@@ -103,7 +104,7 @@ async function draw(root, model, signal) {
         if (i === n && members.length) break;
         if (labels[i] === c && shown(i)) members.push(i);
       }
-      const apart = members.map((i) => members.reduce((sum, j) => sum + Math.hypot(x[i] - x[j], y[i] - y[j]), 0));
+      const apart = members.map((i) => members.reduce((sum, j) => sum + Math.sqrt((x[i] - x[j]) ** 2 + (y[i] - y[j]) ** 2), 0));
       return members.length ? [[classes[c], members[apart.indexOf(Math.min(...apart))]]] : [];
     });
   }
@@ -125,7 +126,7 @@ async function draw(root, model, signal) {
     const from = scatter.now.slice(), to = row(next.kind, next);
     const arrive = () => { root.dataset.painted = next.key; };
     const frame = (part) => { scatter.place(from, to, part); paint(); };
-    tell(next);
+    later(tell);
     if (moving) {
       stop = tween(moving, frame, () => { nameClasses(); paint(); arrive(); });
     } else {
@@ -362,8 +363,8 @@ async function draw(root, model, signal) {
     return element("div", { class: "cu-gallery" }, element("h2", {}, title), element("div", look, ...wall));
   }
 
-  function tell(view) {
-    const { epochs, name } = strategies[view.strategy];
+  function tell() {
+    const view = now(), { epochs, name } = strategies[view.strategy];
     Object.assign(slider.input, { max: epochs.length, value: view.place + 1 });
     slider.shown.textContent = `epoch ${epochs[view.place]} of ${epochs.at(-1)}`;
     slider.input.setAttribute("aria-valuetext", `epoch ${epochs[view.place]} of ${epochs.at(-1)}, ${name}`);
@@ -392,6 +393,7 @@ async function draw(root, model, signal) {
   pressLegend();
   resize();
   if (!scatter.side) fit(260); // in a hidden cell, for now
+  tell();
   show();
   let waiting = 0;
   const observer = new ResizeObserver(() => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(resize); });
