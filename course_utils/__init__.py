@@ -27,7 +27,18 @@ from course_utils.adapters import (
     StochNorm,
     TargetOnly,
 )
-from course_utils.data import Augment, Domain, DomainPair, domain, folder, pair
+from course_utils.data import (
+    Augment,
+    Domain,
+    DomainPair,
+    FourierStyle,
+    RandAugment,
+    RandomConvolution,
+    TrivialAugment,
+    domain,
+    folder,
+    pair,
+)
 from course_utils.errors import nearest
 from course_utils.model import load
 from course_utils.training import fit, resume
@@ -59,11 +70,15 @@ __all__ = [
     "Domain",
     "DomainPair",
     "FineTune",
+    "FourierStyle",
     "GradualUnfreezing",
     "LinearProbe",
+    "RandAugment",
+    "RandomConvolution",
     "SourceOnly",
     "StochNorm",
     "TargetOnly",
+    "TrivialAugment",
     "domain",
     "fit",
     "folder",
