@@ -1,4 +1,4 @@
-"""Every loss against an oracle that shares no code with it."""
+"""Distances between two clouds against double loops, NumPy and closed forms."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import pytest
 import torch
 
 from course_utils import losses
-
-
-def points(n: int, d: int, seed: int = 0, shift: float = 0.0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=dtype) + shift
+from tests.losses.points import points
 
 
 def mmd_by_loops(source: torch.Tensor, target: torch.Tensor, bandwidths: torch.Tensor) -> float:
@@ -125,85 +122,3 @@ def test_coral_of_one_dimension_is_the_difference_of_variances() -> None:
     source, target = points(7, 1), points(5, 1, seed=1)
     expected = (source.var() - target.var()).square() / 4
     assert losses.coral(source, target).item() == pytest.approx(expected.item(), rel=1e-9)
-
-
-def test_gradient_reversal_keeps_the_value_and_turns_the_gradient() -> None:
-    x = points(3, 2).requires_grad_()
-    y = losses.reverse_gradient(x, 0.3)
-    assert torch.equal(y, x)
-    (y * torch.tensor([1.0, 2.0])).sum().backward()
-    torch.testing.assert_close(x.grad, -0.3 * torch.tensor([[1.0, 2.0]], dtype=torch.float64).expand(3, 2))
-
-
-def test_domain_confusion_equals_the_written_out_logarithms() -> None:
-    source, target, smoothing = points(3, 1), points(5, 1, seed=1), 0.1
-
-    def log_loss(logit: float, label: float) -> float:
-        p = 1 / (1 + math.exp(-logit))
-        return -label * math.log(p) - (1 - label) * math.log(1 - p)
-
-    real = sum(log_loss(z, 0.95) for z in source.flatten().tolist()) / 3
-    other = sum(log_loss(z, 0.05) for z in target.flatten().tolist()) / 5
-    assert losses.domain_confusion(source, target, smoothing).item() == pytest.approx((real + other) / 2, rel=1e-9)
-
-
-def test_a_critic_that_does_not_know_pays_ln_two_per_domain() -> None:
-    assert losses.domain_confusion(torch.zeros(3, 1), torch.zeros(8, 1)).item() == pytest.approx(math.log(2))
-
-
-def test_domain_confusion_is_finite_at_logits_of_fifty() -> None:
-    sure = torch.full((4, 1), 50.0, requires_grad=True)
-    loss = losses.domain_confusion(-sure, sure)
-    loss.backward()
-    assert loss.item() == pytest.approx(50) and torch.isfinite(sure.grad).all()
-
-
-def test_swapping_the_domains_turns_the_critics_gradient() -> None:
-    """One label for both domains, a published mistake, would leave the sign as it is."""
-
-    def gradient(first: torch.Tensor, second: torch.Tensor) -> float:
-        weight = torch.zeros(1, requires_grad=True)
-        losses.domain_confusion(first * weight, second * weight).backward()
-        return weight.grad.item()
-
-    here, there = points(6, 1), points(6, 1, seed=1, shift=3)
-    assert gradient(here, there) == pytest.approx(-gradient(there, here))
-    assert gradient(here, there) != 0
-
-
-PAIRWISE = {
-    "mmd": lambda s, t: losses.mmd(s, t, losses.mean_bandwidths(s, t)),
-    "coral": losses.coral,
-    "domain_confusion": lambda s, t: losses.domain_confusion(s[:, :1], t[:, :1]),
-    "cross_entropy": lambda s, t: losses.cross_entropy(s, torch.zeros(len(s), dtype=torch.long)),
-}
-
-
-@pytest.mark.parametrize("name", PAIRWISE)
-def test_a_loss_under_autocast_equals_the_float32_loss(name: str) -> None:
-    """Gram and covariance matrices in bfloat16 cost up to 20 points of accuracy (pitfall 45)."""
-    source, target = (
-        points(32, 64, dtype=torch.float32),
-        points(32, 64, seed=1, shift=0.1, dtype=torch.float32),
-    )
-    plain = PAIRWISE[name](source, target)
-    with torch.autocast("cpu", torch.bfloat16):
-        inside = PAIRWISE[name](source, target)
-        narrow = PAIRWISE[name](source.bfloat16(), target.bfloat16())
-    assert inside.dtype == narrow.dtype == torch.float32
-    assert inside.item() == pytest.approx(plain.item(), abs=1e-5)
-
-
-@pytest.mark.parametrize("name", PAIRWISE)
-def test_gradients_agree_with_finite_differences(name: str) -> None:
-    source = points(4, 3).requires_grad_()
-    target = points(5, 3, seed=1, shift=0.5)
-    # Bandwidths are detached on purpose, so they are held fixed here.
-    fixed = losses.mean_bandwidths(source, target)
-    loss = (lambda s, t: losses.mmd(s, t, fixed)) if name == "mmd" else PAIRWISE[name]
-    assert torch.autograd.gradcheck(lambda s: loss(s, target), (source,))
-
-
-def test_shapes_are_checked_where_the_mistake_is_made() -> None:
-    with pytest.raises(Exception, match=r"(?s)target.*d=3"):
-        losses.coral(torch.zeros(5, 3), torch.zeros(5, 4))

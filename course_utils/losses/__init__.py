@@ -1,0 +1,32 @@
+"""The papers' distances and penalties as pure functions, one family a file.
+
+Every function that takes batches leaves autocast and works in float32 or wider (`full_precision`).
+"""
+
+from course_utils.losses.adversarial import domain_confusion, reverse_gradient
+from course_utils.losses.classification import cross_entropy
+from course_utils.losses.fine_tuning import (
+    batch_spectral_shrinkage,
+    channel_attention,
+    channel_costs,
+    l2_sp,
+    map_distance,
+)
+from course_utils.losses.moments import coral, mean_bandwidths, mmd, squared_distances
+from course_utils.losses.precision import full_precision
+
+__all__ = [
+    "batch_spectral_shrinkage",
+    "channel_attention",
+    "channel_costs",
+    "coral",
+    "cross_entropy",
+    "domain_confusion",
+    "full_precision",
+    "l2_sp",
+    "map_distance",
+    "mean_bandwidths",
+    "mmd",
+    "reverse_gradient",
+    "squared_distances",
+]

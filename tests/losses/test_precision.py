@@ -1,0 +1,46 @@
+"""Every loss of two batches in half precision, and its gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from course_utils import losses
+from tests.losses.points import points
+
+PAIRWISE = {
+    "mmd": lambda s, t: losses.mmd(s, t, losses.mean_bandwidths(s, t)),
+    "coral": losses.coral,
+    "domain_confusion": lambda s, t: losses.domain_confusion(s[:, :1], t[:, :1]),
+    "cross_entropy": lambda s, t: losses.cross_entropy(s, torch.zeros(len(s), dtype=torch.long)),
+}
+
+
+@pytest.mark.parametrize("name", PAIRWISE)
+def test_a_loss_under_autocast_equals_the_float32_loss(name: str) -> None:
+    """Gram and covariance matrices in bfloat16 cost up to 20 points of accuracy (pitfall 45)."""
+    source, target = (
+        points(32, 64, dtype=torch.float32),
+        points(32, 64, seed=1, shift=0.1, dtype=torch.float32),
+    )
+    plain = PAIRWISE[name](source, target)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = PAIRWISE[name](source, target)
+        narrow = PAIRWISE[name](source.bfloat16(), target.bfloat16())
+    assert inside.dtype == narrow.dtype == torch.float32
+    assert inside.item() == pytest.approx(plain.item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", PAIRWISE)
+def test_gradients_agree_with_finite_differences(name: str) -> None:
+    source = points(4, 3).requires_grad_()
+    target = points(5, 3, seed=1, shift=0.5)
+    # Bandwidths are detached on purpose, so they are held fixed here.
+    fixed = losses.mean_bandwidths(source, target)
+    loss = (lambda s, t: losses.mmd(s, t, fixed)) if name == "mmd" else PAIRWISE[name]
+    assert torch.autograd.gradcheck(lambda s: loss(s, target), (source,))
+
+
+def test_shapes_are_checked_where_the_mistake_is_made() -> None:
+    with pytest.raises(Exception, match=r"(?s)target.*d=3"):
+        losses.coral(torch.zeros(5, 3), torch.zeros(5, 4))
