@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_utils.adapters.base import Adapter, Batch, Terms
+from course_utils.adapters.checks import at_least
 from course_utils.data.batches import View
 from course_utils.losses import batch_spectral_shrinkage, channel_attention, channel_costs, l2_sp, map_distance
 from course_utils.nets import Net
@@ -37,6 +38,10 @@ class L2SP(Adapter):
     head_weight: float = 0.01
 
     sides: ClassVar = ("shots",)
+
+    def __post_init__(self) -> None:
+        at_least(self, "weight", 0)
+        at_least(self, "head_weight", 0)
 
     def build(self, net: Net) -> None:
         # In a tuple, or the net would count as the strategy's own module: optimised and saved twice.
@@ -76,6 +81,10 @@ class DELTA(Adapter):
     head_weight: float = 0.01
 
     sides: ClassVar = ("shots",)
+
+    def __post_init__(self) -> None:
+        at_least(self, "weight", 0)
+        at_least(self, "head_weight", 0)
 
     def build(self, net: Net) -> None:
         self._net = (net,)
@@ -129,6 +138,10 @@ class BSS(Adapter):
     smallest: int = 1
 
     sides: ClassVar = ("shots",)
+
+    def __post_init__(self) -> None:
+        at_least(self, "weight", 0)
+        at_least(self, "smallest", 1)
 
     def loss(self, source: View | None, target: View, progress: float) -> Terms:
         spectrum = batch_spectral_shrinkage(target.features, self.smallest)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from course_utils.adapters.base import Adapter, Batch, Terms
+from course_utils.adapters.checks import at_least, between
 from course_utils.data.batches import View
 from course_utils.nets import Net
 
@@ -78,6 +79,9 @@ class GradualUnfreezing(Adapter):
 
     sides: ClassVar = ("shots",)
 
+    def __post_init__(self) -> None:
+        between(self, "share", 0, 1)
+
     def build(self, net: Net) -> None:
         net.requires_grad_(True)
         # In a tuple, or the net would count as the strategy's own module: optimised and saved twice.
@@ -108,6 +112,9 @@ class DiscriminativeRates(Adapter):
     decay: float = 2.6
 
     sides: ClassVar = ("shots",)
+
+    def __post_init__(self) -> None:
+        at_least(self, "decay", 1)
 
     def build(self, net: Net) -> None:
         net.requires_grad_(True)
@@ -143,6 +150,9 @@ class LPFT(Adapter):
     share: float = 0.5
 
     sides: ClassVar = ("shots",)
+
+    def __post_init__(self) -> None:
+        between(self, "share", 0, 1)
 
     def build(self, net: Net) -> None:
         net.requires_grad_(True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.adapters.base import Adapter, Terms
+from course_utils.adapters.checks import between
 from course_utils.data.batches import View
 from course_utils.nets import batchnorm_layers
 
@@ -30,6 +31,9 @@ class StochNorm(Adapter):
     probability: float = 0.5
 
     sides: ClassVar = ("shots",)
+
+    def __post_init__(self) -> None:
+        between(self, "probability", 0, 1)
 
     def build(self, net: nn.Module) -> None:
         for layer in batchnorm_layers(net):

@@ -194,3 +194,10 @@ def test_bss_adds_the_smallest_squared_singular_values_of_the_features(net: cu.n
     found = terms(cu.BSS(weight=0.5, smallest=smallest), net, IMAGES)
     values = np.linalg.svd(net(IMAGES).features.detach().numpy(), compute_uv=False)
     assert found["spectrum"].item() == pytest.approx(0.5 * (np.sort(values)[:smallest] ** 2).sum(), abs=1e-12)
+
+
+@pytest.mark.parametrize("setting", ["weight", "head_weight", "smallest"])
+@pytest.mark.parametrize("method", [cu.L2SP, cu.DELTA, cu.BSS])
+def test_settings_out_of_range_are_refused(method: type[Adapter], setting: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=setting):
+        method(**{setting: -1})

@@ -194,11 +194,19 @@ def test_lpft_is_the_probe_to_the_last_bit_and_tunes_from_the_head_that_it_found
     assert all(moved(both[i], both[i + 1]) == set(PARTS) for i in range(change, steps - 1))
 
 
-@pytest.mark.parametrize("share", [0.0, 1.01])
-def test_the_shares_limits_are_fine_tuning_and_the_probe(net: cu.nets.Net, share: float) -> None:
-    both = states(cu.LPFT(share), net)[-1]
-    alone = states(cu.LinearProbe() if share else cu.FineTune(), net)[-1]
-    assert all(torch.equal(alone[name], tensor) for name, tensor in both.items())
+@pytest.mark.parametrize(("share", "alone"), [(0.0, cu.FineTune()), (1.0, cu.LinearProbe())])
+def test_the_shares_limits_are_fine_tuning_and_the_probe(net: cu.nets.Net, share: float, alone: Adapter) -> None:
+    both, expected = (states(adapter, net)[-1] for adapter in (cu.LPFT(share), alone))
+    assert all(torch.equal(both[name], expected[name]) for name, _ in net.named_parameters())
+
+
+@pytest.mark.parametrize(
+    ("method", "setting"),
+    [(cu.GradualUnfreezing, {"share": 1.5}), (cu.LPFT, {"share": -0.1}), (cu.DiscriminativeRates, {"decay": 0.5})],
+)
+def test_settings_out_of_range_are_refused(method: type[Adapter], setting: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        method(**setting)
 
 
 @pytest.mark.parametrize("other", [cu.L2SP(), cu.BSS(), cu.StochNorm()], ids=repr)

@@ -105,3 +105,9 @@ def test_a_net_whose_statistics_are_frozen_has_nothing_to_draw() -> None:
     options = FAST | {"batchnorm": "frozen", "epochs": 1}
     drawn, plain = (cu.fit(method, toy_pair(shots=3), **options).net for method in (cu.StochNorm(), cu.FineTune()))
     assert all(torch.equal(t, drawn.state_dict()[name]) for name, t in plain.state_dict().items())
+
+
+@pytest.mark.parametrize("probability", [-0.1, 1.5])
+def test_a_probability_is_between_zero_and_one(probability: float) -> None:
+    with pytest.raises(ValueError, match="must lie between 0 and 1"):
+        cu.StochNorm(probability)
