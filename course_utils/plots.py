@@ -60,6 +60,8 @@ METHODS = {
     "DAN": Method("DAN", "#E69F00"),
     "DeepCORAL": Method("DeepCORAL", "#009E73"),
     "DANN": Method("DANN", "#0072B2"),
+    "MixUp": Method("MixUp", "#A6761D"),
+    "CutMix": Method("CutMix", "#7570B3"),
     "TargetOnly": Method("oracle (target-only)", "#000000"),
 }
 SPARE_COLOURS = ("#D55E00", "#CC79A7", "#802000", "#200080")

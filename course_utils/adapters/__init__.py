@@ -5,6 +5,7 @@ from course_utils.adapters.anchored import BSS, DELTA, L2SP
 from course_utils.adapters.base import Adapter, Batch
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
 from course_utils.adapters.fine_tuning import LPFT, DiscriminativeRates, FineTune, GradualUnfreezing, LinearProbe
+from course_utils.adapters.mixing import CutMix, MixUp
 from course_utils.adapters.moments import DAN, DeepCORAL
 from course_utils.adapters.schedules import Constant, Ganin
 from course_utils.adapters.stochastic_norm import StochNorm
@@ -14,6 +15,7 @@ ADAPTERS = (
     *(SourceOnly, AdaBN, DAN, DeepCORAL, DANN, TargetOnly),
     *(LinearProbe, FineTune, GradualUnfreezing, DiscriminativeRates, LPFT),
     *(L2SP, DELTA, BSS, StochNorm),
+    *(MixUp, CutMix),
 )
 
 __all__ = ["ADAPTERS", "Adapter", "Batch", "Constant", "Ganin", "View", *(a.__name__ for a in ADAPTERS)]
