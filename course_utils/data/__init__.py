@@ -2,6 +2,7 @@
 
 from course_utils.data.augment import Augment
 from course_utils.data.augmentations import FourierStyle, RandAugment, RandomConvolution, TrivialAugment
+from course_utils.data.corruptions import corrupted
 from course_utils.data.domain import Domain, Part, SealedLabelsError
 from course_utils.data.folder import folder
 from course_utils.data.pair import DomainPair, PairError, pair
@@ -18,6 +19,7 @@ __all__ = [
     "RandomConvolution",
     "SealedLabelsError",
     "TrivialAugment",
+    "corrupted",
     "domain",
     "folder",
     "pair",
