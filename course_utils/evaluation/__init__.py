@@ -7,6 +7,7 @@ from course_utils.evaluation.distances import (
     mmd_distance,
     proxy_a_distance,
 )
+from course_utils.evaluation.label_changes import label_changes
 from course_utils.evaluation.maps import ShiftMap, each_map, epoch_maps, pack_map, shift_map, unpack_map
 from course_utils.evaluation.scores import (
     accuracy,
@@ -33,6 +34,7 @@ __all__ = [
     "each_map",
     "epoch_maps",
     "expected_calibration_error",
+    "label_changes",
     "macro_accuracy",
     "mmd_distance",
     "pack_map",
