@@ -10,12 +10,17 @@ import importlib
 
 from course_utils import losses, nets
 from course_utils.adapters import (
+    BSP,
     BSS,
+    CMD,
     DAN,
     DANN,
     DELTA,
+    HAFN,
+    JAN,
     L2SP,
     LPFT,
+    SAFN,
     AdaBN,
     Adapter,
     CutMix,
@@ -59,12 +64,17 @@ def __getattr__(name: str) -> object:
 
 
 __all__ = [
+    "BSP",
     "BSS",
+    "CMD",
     "DAN",
     "DANN",
     "DELTA",
+    "HAFN",
+    "JAN",
     "L2SP",
     "LPFT",
+    "SAFN",
     "AdaBN",
     "Adapter",
     "Augment",

@@ -6,13 +6,15 @@ from course_utils.adapters.base import Adapter, Batch
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
 from course_utils.adapters.fine_tuning import LPFT, DiscriminativeRates, FineTune, GradualUnfreezing, LinearProbe
 from course_utils.adapters.mixing import CutMix, MixUp
-from course_utils.adapters.moments import DAN, DeepCORAL
+from course_utils.adapters.moments import CMD, DAN, JAN, DeepCORAL
+from course_utils.adapters.norms import BSP, HAFN, SAFN
 from course_utils.adapters.schedules import Constant, Ganin
 from course_utils.adapters.stochastic_norm import StochNorm
 from course_utils.data.batches import View
 
 ADAPTERS = (
     *(SourceOnly, AdaBN, DAN, DeepCORAL, DANN, TargetOnly),
+    *(JAN, CMD, HAFN, SAFN, BSP),
     *(LinearProbe, FineTune, GradualUnfreezing, DiscriminativeRates, LPFT),
     *(L2SP, DELTA, BSS, StochNorm),
     *(MixUp, CutMix),

@@ -12,17 +12,36 @@ from course_utils.losses.fine_tuning import (
     l2_sp,
     map_distance,
 )
-from course_utils.losses.moments import coral, mean_bandwidths, mmd, squared_distances
+from course_utils.losses.moments import (
+    cmd,
+    coral,
+    gaussian_kernel,
+    jmmd,
+    mean_bandwidths,
+    mmd,
+    squared_distances,
+)
+from course_utils.losses.norms import (
+    batch_spectral_penalty,
+    distance_to_longer,
+    distance_to_radius,
+)
 from course_utils.losses.precision import full_precision
 
 __all__ = [
+    "batch_spectral_penalty",
     "batch_spectral_shrinkage",
     "channel_attention",
     "channel_costs",
+    "cmd",
     "coral",
     "cross_entropy",
+    "distance_to_longer",
+    "distance_to_radius",
     "domain_confusion",
     "full_precision",
+    "gaussian_kernel",
+    "jmmd",
     "l2_sp",
     "map_distance",
     "mean_bandwidths",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -59,3 +60,41 @@ def coral(source: Float[Tensor, "n d"], target: Float[Tensor, "m d"]) -> Float[T
     """
     difference = torch.cov(source.T).reshape(source.shape[1], -1) - torch.cov(target.T).reshape(target.shape[1], -1)
     return difference.square().sum() / (4 * source.shape[1] ** 2)
+
+
+@full_precision
+def gaussian_kernel(x: Float[Tensor, "n d"], bandwidths: Float[Tensor, " kernels"]) -> Float[Tensor, "n n"]:
+    r"""`k(x_i, x_j) = mean_u exp(-||x_i - x_j||^2 / (2 sigma_u^2))` over the `bandwidths` sigma_u^2."""
+    distances = squared_distances(x, x)
+    return torch.stack([torch.exp(-distances / (2 * width)) for width in bandwidths]).mean(0)
+
+
+def jmmd(
+    layers: Sequence[tuple[Float[Tensor, "n _"], Float[Tensor, "m _"]]], bandwidths: Sequence[Float[Tensor, " _"]]
+) -> Float[Tensor, ""]:
+    r"""MMD² of the joint distribution of several layers, each `(source, target)`: its kernel is the layers' product.
+
+    `k(x, y) = prod_l k_l(x_l, y_l)` with a `gaussian_kernel` k_l of `bandwidths[l]`. The biased estimate, so never
+    below zero. Source: Long et al. 2017 (JAN).
+    """
+    kernels = [gaussian_kernel(torch.cat(pair), widths) for pair, widths in zip(layers, bandwidths, strict=True)]
+    n, kernel = len(layers[0][0]), functools.reduce(torch.mul, kernels)
+    return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
+
+
+@full_precision
+def cmd(
+    source: Float[Tensor, "n d"], target: Float[Tensor, "m d"], span: float = 1.0, moments: int = 5
+) -> Float[Tensor, ""]:
+    r"""`||E s - E t|| / span + sum_k ||c_k(s) - c_k(t)|| / span^k` over k = 2 .. `moments`.
+
+    `c_k(x) = E (x - E x)^k`, each coordinate by itself. All values must lie in an interval [a, b], and `span` is
+    its length b - a. Source: Zellinger et al. 2017.
+    """
+    means = source.mean(0), target.mean(0)
+    distance = torch.linalg.vector_norm(means[0] - means[1]) / span
+    source, target = source - means[0], target - means[1]
+    for k in range(2, moments + 1):
+        gap = source.pow(k).mean(0) - target.pow(k).mean(0)
+        distance = distance + torch.linalg.vector_norm(gap) / span**k
+    return distance

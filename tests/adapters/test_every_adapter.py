@@ -101,6 +101,9 @@ def test_it_is_never_handed_a_sealed_label(method: type[Adapter]) -> None:
                 seen.append(batch.target)
             yield from self.inner.steps(batch, progress)
 
+        def players(self, net):
+            return self.inner.players(net)
+
     pair = feature_pair(SHOTS)
     cu.fit(Spy(), pair, **FAST)
     assert bool(seen) == (method.sides != ("source",))
