@@ -104,6 +104,11 @@ def style() -> AbstractContextManager:
     return matplotlib.rc_context(plain | STYLE)
 
 
+def ended(title: str) -> str:
+    """A title as the sentence that a text begins with: ended by a full stop, unless it has an end of its own."""
+    return title if title.endswith((".", "!", "?")) else f"{title}."
+
+
 class Drawing(Figure):
     """A matplotlib figure that shows itself in a notebook, with a text for those who cannot see it."""
 
@@ -115,7 +120,7 @@ class Drawing(Figure):
 
     def describe(self, sentence: str) -> Drawing:
         """Writes the alternative text: the title, which says the finding, then what there is to see."""
-        self.alt = f"{self.title.rstrip('.')}. {sentence}"
+        self.alt = f"{ended(self.title)} {sentence}"
         return self
 
     def _ipython_display_(self) -> None:

@@ -76,7 +76,7 @@ class Augmentation(Explorer, script=STATIC / "augmentation.js"):
         on = ", ".join(f"{name} {value:g}" for name, value in self.knobs.items() if value) or "no knob turned"
         covers = "; ".join(f"{name}: {shift}" for name, shift in self.header["covers"].items())
         images = f"{self.header['sheet']['count']} images of {self.header['name']}, augmented with {on}"
-        return f"{self.title}. {images}." + (f" Which shift a knob covers: {covers}." if covers else "")
+        return f"{plots.ended(self.title)} {images}." + (f" Which shift a knob covers: {covers}." if covers else "")
 
     @plots.style()
     def twin(self) -> plots.Drawing:
@@ -91,7 +91,8 @@ class Augmentation(Explorer, script=STATIC / "augmentation.js"):
             axes.imshow(pictures.strip(shown, columns=min(len(shown), 12)))
             axes.set_title(name)
             axes.set_axis_off()
-        return drawing.describe(self.text().removeprefix(f"{self.title}. "))
+        drawing.alt = self.text()
+        return drawing
 
 
 def augmentation(

@@ -95,8 +95,11 @@ class Explorer(anywidget.AnyWidget):
         return self.message or self.twin().alt
 
     def __repr__(self) -> str:
+        from course_utils import plots
+
         # compared between machines by nbval: no measured digit, no address
-        return f"{type(self).__name__}: {self.title}" + (f". {self.message}" if self.message else "")
+        said = f"{plots.ended(self.title)} {self.message}" if self.message else self.title
+        return f"{type(self).__name__}: {said}"
 
     # -- in a notebook -------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class Dial(Explorer, script=STATIC / "dial.js"):
         return proposal["value"]
 
     def text(self) -> str:
-        return self.message or f"{self.title.rstrip('.')}. {' '.join(self.header['said'])}"
+        return self.message or f"{plots.ended(self.title)} {' '.join(self.header['said'])}"
 
     @plots.style()
     def twin(self) -> plots.Drawing:

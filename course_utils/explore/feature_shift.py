@@ -46,7 +46,7 @@ def feature_shift(runs: Run | Sequence[Run], *, cold: bool = False, points: int 
     """
     runs = [runs] if isinstance(runs, Run) else list(runs)
     try:
-        return FeatureShift.of(film_of(runs, cold, points, seed))
+        return shown(film_of(runs, cold, points, seed))
     except Unplayable as reason:
         return FeatureShift.refuse(_title(runs[0].pair.name if runs else "no run"), str(reason))
 
@@ -69,32 +69,6 @@ class FeatureShift(Explorer, script=STATIC / "feature_shift.js"):
     domains = traitlets.List(traitlets.Int()).tag(sync=True)
     # what a browser sends arrives as a memoryview, which the trait would refuse without a word
     picked = traitlets.Bytes(b"").tag(sync=True, from_json=lambda value, _: bytes(value))
-
-    @classmethod
-    def of(cls, film: Film) -> FeatureShift:
-        """The explorer of a film."""
-        from course_utils.plots import CLASS_COLOURS
-
-        probe = film.probe
-        width = np.uint8 if len(probe.classes) <= 256 else np.uint16
-        arrays = {"labels": probe.labels.astype(width), "ids": probe.ids.astype(np.float64)}
-        header = {
-            "pair": probe.pair,
-            "domains": list(probe.domains),
-            "classes": list(map(str, probe.classes)),
-            "n": probe.n,
-            "colours": list(CLASS_COLOURS),
-            "notes": list(film.notes),
-            "strategies": [],
-        }
-        if probe.pictures is not None:
-            arrays["sheet"], header["sheet"] = thumbnails(probe.pictures)
-        for place, strategy in enumerate(film.strategies):
-            arrays |= {f"{name}/{place}": array for name, array in _arrays_of(strategy, width)}
-            curves = list(_curves_of(strategy.history))
-            arrays[f"curves/{place}"] = np.array([curve.pop("values") for curve in curves], np.float32)
-            header["strategies"].append({"name": strategy.name, "epochs": strategy.epochs, "curves": curves})
-        return cls(arrays, title=_title(probe.pair), header=header)
 
     @property
     def selection(self) -> Selection:
@@ -121,19 +95,22 @@ class FeatureShift(Explorer, script=STATIC / "feature_shift.js"):
         return np.stack([right[:, :n].mean(1), right[:, n:].mean(1)], axis=1)
 
     def twin(self) -> Drawing:
-        """One run: its first, middle and last map. Several: each one's last."""
+        """As it opens, the last map of each run; once moved, the way of the chosen run up to the chosen epoch."""
         from course_utils import plots
 
-        played = self.header["strategies"]
-        if len(played) == 1:
-            maps, epochs = self.maps(), played[0]["epochs"]
-            places = sorted({0, len(maps) // 2, len(maps) - 1})
-            panels = {f"epoch {epochs[i]}": maps[i] for i in places}
+        played, title = self.header["strategies"], self.title
+        moved = (self.epoch, self.strategy) != (1, 0)
+        if len(played) > 1 and not moved:
+            panels = {strategy["name"]: self.maps(i, self.cold)[-1] for i, strategy in enumerate(played)}
         else:
-            panels = {strategy["name"]: self.maps(i)[-1] for i, strategy in enumerate(played)}
+            chosen = played[min(self.strategy, len(played) - 1)]
+            maps, epochs = self.maps(played.index(chosen), self.cold), chosen["epochs"]
+            last = min(self.epoch, len(maps)) - 1 if moved else len(maps) - 1
+            panels = {f"epoch {epochs[i]}": maps[i] for i in sorted({0, last // 2, last})}
+            title += f", {chosen['name']}"
         labels, classes = self.arrays["labels"].astype(np.int64), self.header["classes"]
         shown = np.argsort(-np.bincount(labels, minlength=len(classes)), kind="stable")[: len(plots.CLASS_COLOURS)]
-        title = self.title + (f", {len(shown)} of its {len(classes)} classes" if len(shown) < len(classes) else "")
+        title += f", {len(shown)} of its {len(classes)} classes" if len(shown) < len(classes) else ""
         number = np.full(len(classes), -1)
         number[np.sort(shown)] = np.arange(len(shown))
         sides = np.split(number[labels], [self.header["n"]])
@@ -164,6 +141,32 @@ class FeatureShift(Explorer, script=STATIC / "feature_shift.js"):
                 f"{_change(right[:, 1])}."
             )
         return " ".join([*sentences, *self.header["notes"]])
+
+
+def shown(film: Film) -> FeatureShift:
+    """The explorer of a film."""
+    from course_utils.plots import CLASS_COLOURS
+
+    probe = film.probe
+    width = np.uint8 if len(probe.classes) <= 256 else np.uint16
+    arrays = {"labels": probe.labels.astype(width), "ids": probe.ids.astype(np.float64)}
+    header = {
+        "pair": probe.pair,
+        "domains": list(probe.domains),
+        "classes": list(map(str, probe.classes)),
+        "n": probe.n,
+        "colours": list(CLASS_COLOURS),
+        "notes": list(film.notes),
+        "strategies": [],
+    }
+    if probe.pictures is not None:
+        arrays["sheet"], header["sheet"] = thumbnails(probe.pictures)
+    for place, strategy in enumerate(film.strategies):
+        arrays |= {f"{name}/{place}": array for name, array in _arrays_of(strategy, width)}
+        curves = list(_curves_of(strategy.history))
+        arrays[f"curves/{place}"] = np.array([curve.pop("values") for curve in curves], np.float32)
+        header["strategies"].append({"name": strategy.name, "epochs": strategy.epochs, "curves": curves})
+    return FeatureShift(arrays, title=_title(probe.pair), header=header)
 
 
 def _change(values: np.ndarray) -> str:

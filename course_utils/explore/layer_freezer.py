@@ -42,7 +42,8 @@ class LayerFreezer(Explorer, script=STATIC / "layer_freezer.js"):
             return self.message
         parts = "; ".join(f"{part['name']} {part['parameters']:,}" for part in self.header["parts"])
         runs = "; ".join(f"{run['label']} {_spread(run['accuracies'])}" for run in self.header["runs"])
-        return f"{self.title}. Parameters: {parts}. Target accuracy by what is trained: {runs or 'no run was made'}."
+        brought = f"Target accuracy by what is trained: {runs or 'no run was made'}."
+        return f"{plots.ended(self.title)} Parameters: {parts}. {brought}"
 
     @plots.style()
     def twin(self) -> plots.Drawing:
@@ -65,7 +66,8 @@ class LayerFreezer(Explorer, script=STATIC / "layer_freezer.js"):
         right.set_yticks(range(len(runs)), [run["label"] for run in runs])
         right.set(title="by what is trained (dots: seeds)", xlabel="target accuracy", xlim=(0, 1))
         right.set_ylim(len(runs) - 0.5, -0.5)
-        return drawing.describe(self.text().removeprefix(f"{self.title}. "))
+        drawing.alt = self.text()
+        return drawing
 
 
 def layer_freezer(

@@ -64,7 +64,7 @@ class Neighbours(Explorer, script=STATIC / "neighbours.js"):
             f"{share:.2f} for the {side}" for side, share in zip(SIDES, self.header["shares"], strict=True)
         )
         return (
-            f"{self.title}. A {asks} image of class {own} and its {k} nearest {other} images: {found}. "
+            f"{plots.ended(self.title)} A {asks} image of class {own} and its {k} nearest {other} images: {found}. "
             f"Share of neighbours of the query's class, over all images: {shares}."
         )
 
@@ -89,7 +89,8 @@ class Neighbours(Explorer, script=STATIC / "neighbours.js"):
             axes.spines[:].set(visible=True, linestyle="-" if hit.right else "--", linewidth=2 if hit.right else 1.5)
         for axes in (query, *found[: len(hits)]):
             axes.set(xticks=[], yticks=[])
-        return drawing.describe(self.text().removeprefix(f"{self.title}. "))
+        drawing.alt = self.text()
+        return drawing
 
 
 def neighbours(

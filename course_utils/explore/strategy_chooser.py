@@ -111,7 +111,7 @@ class StrategyChooser(Explorer, script=STATIC / "strategy_chooser.js"):
             return self.message
         rules = " ".join(f"{a['strategy']} ({_lessons(a)}): {a['reason']}" for a in self.header["advice"])
         found = " ".join(f"{GROUPS[name]}: {', '.join(group)}." for name, group in self.groups.items() if group)
-        return f"{self.title}. {self._answered()} {found} The rules: {rules}"
+        return f"{plots.ended(self.title)} {self._answered()} {found} The rules: {rules}"
 
     def _answered(self) -> str:
         asked = self.header["questions"]
@@ -137,7 +137,8 @@ class StrategyChooser(Explorer, script=STATIC / "strategy_chooser.js"):
         axes.set_axis_off()
         for row, (line, look) in enumerate(lines):
             axes.text(0, row, line, va="top", **look)
-        return drawing.describe(self.text().removeprefix(f"{self.title}. "))
+        drawing.alt = self.text()
+        return drawing
 
 
 def strategy_chooser(

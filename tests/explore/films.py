@@ -9,7 +9,7 @@ import pandas as pd
 
 import course_utils as cu
 from course_utils.evaluation import Mix, ShiftMap
-from course_utils.explore.feature_shift import FeatureShift
+from course_utils.explore.feature_shift import FeatureShift, shown
 from course_utils.explore.film import Film, Probe, Strategy
 from course_utils.run import Run
 from tests.toys import FAST, toy_pair
@@ -47,4 +47,4 @@ def film(points: int = 60, classes: int = 3, epochs: int = 4, strategies: int = 
     names = tuple(map(str, range(classes)))
     halves = (pictures[:n], pictures[n:])
     probe = Probe("here -> there", ("here", "there"), names, n, labels, np.arange(points), halves)
-    return FeatureShift.of(Film(probe, played))
+    return shown(Film(probe, played))

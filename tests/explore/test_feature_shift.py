@@ -188,6 +188,20 @@ def test_the_twin_shows_three_epochs_of_one_run_and_the_end_of_several(runs, exp
     np.testing.assert_allclose(target.get_offsets(), shown.target)
 
 
+@pytest.mark.parametrize(
+    ("state", "epochs", "kind"), [({"strategy": 1}, [1], "warm"), ({"epoch": 5, "cold": True}, [1, 3, 5], "cold")]
+)
+def test_once_moved_the_twin_shows_the_way_of_the_chosen_run_to_the_chosen_epoch(state, epochs, kind) -> None:
+    moved = film(strategies=2, epochs=6)
+    for name, value in state.items():
+        setattr(moved, name, value)
+    drawing = moved.twin()
+    assert [axes.get_title(loc="left") for axes in drawing.axes] == [f"epoch {epoch}" for epoch in epochs]
+    assert drawing.title == f"Feature shift of here → there, strategy {moved.strategy + 1}"
+    shown = moved.maps(moved.strategy, kind == "cold")[epochs[-1] - 1]
+    np.testing.assert_allclose(drawing.axes[-1].collections[0].get_offsets(), shown.source)
+
+
 def test_a_page_of_5000_images_with_thumbnails_weighs_at_most_2_mb_and_asks_nobody() -> None:
     """20 epochs warm and cold, and pictures of noise, which compress worst."""
     text = film(points=5000, classes=10, epochs=20).to_html()

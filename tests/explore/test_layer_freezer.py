@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import traitlets
+from torch import nn
 
 import course_utils as cu
 from course_utils.explore import layer_freezer
@@ -58,5 +59,5 @@ def test_a_misspelt_part_is_answered_with_the_nearest() -> None:
 
 def test_batch_norm_s_statistics_are_mentioned_only_where_there_are_any() -> None:
     assert "running statistics" in toy().header["note"]
-    linear = cu.nets.Net(*(cu.nets.nn.Linear(2, 2) for _ in range(3)), width=2, classes=("a", "b"))
+    linear = cu.nets.Net(*(nn.Linear(2, 2) for _ in range(3)), width=2, classes=("a", "b"))
     assert layer_freezer(linear, {}).header["note"] == ""

@@ -54,3 +54,13 @@ def test_one_that_has_nothing_to_show_says_so(tmp_path) -> None:
     for refused in (explore.shift_dial({}), explore.adversary_dial({})):
         assert isinstance(refused, Explorer) and "was given no" in refused.message
         assert refused.message in refused.to_html() and refused.text() == refused.message
+
+
+@every
+def test_a_title_that_asks_is_not_ended_twice(make) -> None:
+    explorer = make()
+    for title, begun in {"Whom does it see?": "Whom does it see? ", "It sees": "It sees. "}.items():
+        explorer.title = title
+        assert explorer.text().startswith(begun) and explorer.twin().alt.startswith(begun)
+    refused = type(explorer).refuse("Whom does it see?", "Nobody is here.")
+    assert repr(refused).endswith(": Whom does it see? Nobody is here.")
