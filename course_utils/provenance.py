@@ -9,17 +9,17 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
-PACKAGE = "course_utils"
+PACKAGES = ("course_utils", "benchmarks")
 
 
 @functools.cache
-def code_hash(*roots: Callable | type) -> str:
-    """Twelve hex digits over all definitions of this package that `roots` reach by name.
+def code_hash(*roots: Callable | type, but: tuple[Callable | type, ...] = ()) -> str:
+    """Twelve hex digits over all definitions of this project that `roots` reach by name, and not through `but`.
 
     A comment, a docstring or an unrelated function changes nothing; a constant used three calls down does.
     """
     reached: dict[tuple[str, str], str] = {}
-    seen: set[tuple[str, str]] = set()
+    seen = {(end.__module__, end.__qualname__) for end in but}
     waiting = [(root.__module__, root.__qualname__) for root in roots]
     while waiting:
         module, name = place = waiting.pop()
@@ -52,11 +52,14 @@ def _read(module: str) -> tuple[dict[str, ast.AST], dict[str, tuple[str, str]]]:
             definitions[node.name] = _without_docstrings(node)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            definitions |= {t.id: node for t in targets if isinstance(t, ast.Name)}
+            names = [
+                n for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            ]
+            definitions |= {name.id: node for name in names}
     imports = {
         alias.asname or alias.name: (node.module, alias.name)
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGES)
         for alias in node.names
     }
     return definitions, imports
@@ -75,4 +78,4 @@ def _file(module: str) -> Path | None:
         spec = importlib.util.find_spec(module)
     except ModuleNotFoundError:
         return None
-    return Path(spec.origin) if spec and spec.origin and module.startswith(PACKAGE) else None
+    return Path(spec.origin) if spec and spec.origin and module.startswith(PACKAGES) else None

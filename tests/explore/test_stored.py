@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from benchmarks import explorers
 from course_utils import compare
 from course_utils.explore import stored
 from course_utils.explore.pictures import tiles
@@ -30,6 +31,28 @@ def test_every_explorer_that_a_lesson_opens_comes_with_the_course() -> None:
     assert opened, "the search finds those of the lessons"
     for name in opened:
         assert not stored(name).message
+
+
+def test_every_stored_explorer_has_a_maker() -> None:
+    assert {path.stem for path in (compare.RECORDS / "explorers").glob("*.npz")} == set(explorers.MAKERS)
+
+
+@pytest.mark.parametrize("name", explorers.MAKERS)
+def test_a_stored_explorer_is_the_one_that_the_present_code_makes(name: str) -> None:
+    again = f"python3 course.py bench explorers --only {name}"
+    assert explorers.is_true(name), f"{name}.npz was made by other code or of other data: `{again}`"
+
+
+def test_a_file_of_other_code_or_without_a_word_about_it_is_not_true(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(explorers, "FOLDER", tmp_path)
+    assert not explorers.is_true("chooser")
+    explorer = explorers.chooser()
+    explorer.save(tmp_path / "chooser.npz")
+    assert not explorers.is_true("chooser")
+    for made_of, true in ((["0" * 12], False), (explorers.made_of("chooser"), True)):
+        explorer.header = {**explorer.header, "made of": made_of}
+        explorer.save(tmp_path / "chooser.npz")
+        assert explorers.is_true("chooser") is true
 
 
 @pytest.mark.parametrize("path", sorted((compare.RECORDS / "explorers").glob("*.npz")), ids=lambda path: path.stem)
