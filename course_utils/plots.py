@@ -25,6 +25,7 @@ from jaxtyping import Float, Integer, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
@@ -381,6 +382,35 @@ def confusion(matrix: pd.DataFrame, title: str) -> Drawing:
     return drawing.describe(
         f"Confusion matrix of {size} classes: {share:.2f} on the diagonal; the commonest error: {worst}."
     )
+
+
+@style()
+def matrix(table: pd.DataFrame, title: str, label: str = "accuracy, mean over seeds") -> Drawing:
+    """Numbers from 0 to 1 as shades, each written in its cell; the best of every column in bold, in a frame.
+
+    Raises ValueError for a number outside 0..1: on this scale it would be no shade.
+    """
+    values = table.to_numpy(float)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"matrix: values from {values.min():.2f} to {values.max():.2f}; expected 0 to 1.")
+    names = max(map(len, map(str, table.index)))
+    drawing = Drawing(1 + 0.08 * names + 0.56 * table.shape[1], 1.6 + 0.36 * len(table), title)
+    axes = drawing.subplots()
+    # Shades end early, so that dark ink can be read on each of them.
+    axes.imshow(values, cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
+    best = values.argmax(0)
+    for (row, column), value in np.ndenumerate(values):
+        weight = "bold" if row == best[column] else "normal"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, weight=weight)
+        if row == best[column]:
+            axes.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=INK, linewidth=1.4))
+    axes.set_xticks(range(table.shape[1]), table.columns, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(table)), table.index)
+    axes.set_xlabel(f"{label}; in a frame: the best of its column")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    words = "; ".join(f"{column}: {table[column].idxmax()} {table[column].max():.2f}" for column in table)
+    return drawing.describe(f"A table in shades, {label}. The best of each column: {words}.")
 
 
 @style()

@@ -61,6 +61,7 @@ DRAWN = {
         TITLE,
     ),
     "confusion": lambda: plots.confusion(confusion(LOGITS, LABELS, DIGITS), TITLE),
+    "matrix": lambda: plots.matrix(pd.DataFrame(RANDOM.random((4, 10)), list("abcd")), TITLE),
     "reliability": lambda: plots.reliability(reliability(LOGITS, LABELS), TITLE),
 }
 
