@@ -122,3 +122,104 @@ def test_coral_of_one_dimension_is_the_difference_of_variances() -> None:
     source, target = points(7, 1), points(5, 1, seed=1)
     expected = (source.var() - target.var()).square() / 4
     assert losses.coral(source, target).item() == pytest.approx(expected.item(), rel=1e-9)
+
+
+# -- several layers at once --------------------------------------------------------------------------------------------
+
+
+def jmmd_by_loops(layers: list[tuple[torch.Tensor, torch.Tensor]], widths: list[list[float]]) -> float:
+    """The product over layers of each layer's mean Gaussian, pair by pair."""
+    n, m = map(len, layers[0])
+
+    def kernel(i: int, j: int) -> float:
+        product = 1.0
+        for (s, t), w in zip(layers, widths, strict=True):
+            both = torch.cat([s, t]).tolist()
+            squared = sum((a - b) ** 2 for a, b in zip(both[i], both[j], strict=True))
+            product *= sum(math.exp(-squared / (2 * v)) for v in w) / len(w)
+        return product
+
+    here, there = range(n), range(n, n + m)
+    same = sum(kernel(i, j) for i in here for j in here) / n**2 + sum(kernel(i, j) for i in there for j in there) / m**2
+    return same - 2 * sum(kernel(i, j) for i in here for j in there) / (n * m)
+
+
+LAYERS = [(points(5, 3), points(4, 3, seed=1, shift=0.7)), (points(5, 2, seed=2), points(4, 2, seed=3, shift=-0.5))]
+LAYER_WIDTHS = [[0.5, 2.0], [1.0, 4.0, 9.0]]
+
+
+def joint(layers: list, widths: list[list[float]]) -> float:
+    return losses.jmmd(layers, [torch.tensor(w, dtype=torch.float64) for w in widths]).item()
+
+
+def test_joint_mmd_equals_the_loop_over_pairs_and_layers() -> None:
+    assert joint(LAYERS, LAYER_WIDTHS) == pytest.approx(jmmd_by_loops(LAYERS, LAYER_WIDTHS), abs=1e-12)
+
+
+def test_the_oracle_rejects_the_sum_of_the_layers_distances() -> None:
+    """The sum is DAN: it sees each layer's marginal, and not which prediction goes with which feature (row 16)."""
+    alone = [
+        losses.mmd(s, t, torch.tensor(w, dtype=torch.float64)) for (s, t), w in zip(LAYERS, LAYER_WIDTHS, strict=True)
+    ]
+    assert sum(alone).item() != pytest.approx(jmmd_by_loops(LAYERS, LAYER_WIDTHS), abs=1e-3)
+
+
+def test_one_layer_twice_is_the_mmd_under_the_squared_kernel() -> None:
+    """The square of a Gaussian is a Gaussian of half the bandwidth."""
+    source, target = LAYERS[0]
+    squared = losses.mmd(source, target, torch.tensor([1.0], dtype=torch.float64))
+    assert joint([(source, target)] * 2, [[2.0], [2.0]]) == pytest.approx(squared.item(), rel=1e-12)
+
+
+def test_joint_mmd_sees_labels_that_changed_places_between_equal_marginals() -> None:
+    """Two clusters whose predictions are swapped in the target: either layer alone is the same in both domains."""
+    place = torch.tensor([[0.0], [0.0], [3.0], [3.0]], dtype=torch.float64)
+    said = torch.tensor([[1.0, 0.0]] * 2 + [[0.0, 1.0]] * 2, dtype=torch.float64)
+    swapped = [(place, place), (said, said.flip(0))]
+    assert [joint([layer], [[1.0]]) for layer in swapped] == pytest.approx([0, 0], abs=1e-12)
+    assert joint(swapped, [[1.0], [1.0]]) > 0.1
+
+
+# -- central moments ---------------------------------------------------------------------------------------------------
+
+
+def cmd_by_moments(source: np.ndarray, target: np.ndarray, span: float, moments: int) -> float:
+    from scipy import stats
+
+    total = math.dist(source.mean(0), target.mean(0)) / span
+    for k in range(2, moments + 1):
+        total += math.dist(stats.moment(source, k), stats.moment(target, k)) / span**k
+    return total
+
+
+@pytest.mark.parametrize(("span", "moments"), [(1.0, 5), (2.0, 5), (2.0, 3), (2.0, 1)])
+def test_cmd_equals_scipys_central_moments(span: float, moments: int) -> None:
+    source, target = points(7, 3).tanh(), points(5, 3, seed=1, shift=0.5).tanh()
+    expected = cmd_by_moments(source.numpy(), target.numpy(), span, moments)
+    assert losses.cmd(source, target, span, moments).item() == pytest.approx(expected, rel=1e-10)
+
+
+def test_cmd_of_a_shifted_cloud_is_the_shift_over_the_span() -> None:
+    source, shift = points(7, 3).tanh(), torch.tensor([0.3, 0.0, -0.4], dtype=torch.float64)
+    assert losses.cmd(source, source + shift, span=4.0).item() == pytest.approx(0.5 / 4, rel=1e-9)
+
+
+def test_cmd_does_not_depend_on_the_unit_of_its_interval() -> None:
+    source, target = points(7, 3).tanh(), points(5, 3, seed=1).tanh()
+    plain = losses.cmd(source, target, span=2.0)
+    assert losses.cmd(10 * source, 10 * target, span=20.0).item() == pytest.approx(plain.item(), rel=1e-9)
+
+
+def test_cmd_of_a_mirrored_cloud_is_in_its_odd_moments() -> None:
+    skew = torch.tensor([[-0.2], [-0.2], [-0.2], [0.6]], dtype=torch.float64)
+    third, fifth = skew.pow(3).mean(), skew.pow(5).mean()
+    assert losses.cmd(skew, -skew, 1.0, moments=2).item() == pytest.approx(0, abs=1e-12)
+    assert losses.cmd(skew, -skew, 1.0, moments=5).item() == pytest.approx(2 * (third + fifth).item(), rel=1e-9)
+
+
+def test_cmd_of_equal_clouds_is_zero_with_a_finite_gradient() -> None:
+    """The norm of nothing has no slope of its own."""
+    source = points(6, 3).tanh().requires_grad_()
+    distance = losses.cmd(source, source.detach().clone())
+    distance.backward()
+    assert distance.item() == 0 and torch.isfinite(source.grad).all()
