@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from itertools import permutations
 
-from course_utils.data import classes, digits, embedded, photos, published
+from course_utils.data import classes, digits, embedded, patches, photos, published
 from course_utils.data.published.digits import MNIST
 from course_utils.data.rows import DomainRow, PairRow
 from course_utils.errors import nearest
@@ -69,6 +69,7 @@ BUILT_WITH = {
     "machine": "x86_64",
     "numpy": "2.4.6",
     "pillow": "13.0.0",
+    "opencv-python-headless": "5.0.0.93",
 }
 
 DOMAINS: dict[str, DomainRow] = {
@@ -146,6 +147,61 @@ DOMAINS: dict[str, DomainRow] = {
             build=embedded.glyphs,
             sha256="dd5dde3b387060b0707f3d08c8b4933b1da4060b5e68c042c783bac21a2a9b8f",
         ),
+        *(
+            DomainRow(
+                name=f"patches/{build.__name__}",
+                title=f"Patches of 16 photographs: {style}",
+                classes=patches.CLASSES,
+                counts={split: len(patches.CLASSES) * n for split, n in patches.COUNTS.items()},
+                channels=3,
+                size=patches.SIZE,
+                citation="The photographs: van der Walt et al. scikit-image. PeerJ 2, 2014; Pedregosa et al. "
+                "Scikit-learn. Journal of Machine Learning Research 12, 2011; Hunter. Matplotlib. Computing in "
+                "Science & Engineering 9(3), 2007. The styles: Gastal, Oliveira. Domain transform for edge-aware "
+                "image and video processing. ACM Transactions on Graphics 30(4), 2011; Canny. A computational "
+                "approach to edge detection. IEEE Transactions on Pattern Analysis and Machine Intelligence 8(6), "
+                "1986. Styles as domains: Li et al. Deeper, broader and artier domain generalization. ICCV 2017",
+                licence=f"Of each photograph, as its package or its publisher states: {patches.licences()}",
+                card="The question is which photograph a patch is from, not what a thing is: 16 photographs, scaled "
+                "to 512x512 pixels in area, and 150 square crops of each, 96 to 160 px wide and resized to 96. Test "
+                "crops come from the left 36 % of a photograph; of the rest, the upper 65 % trains and the lower 35 % "
+                "validates. 16 px lie between, and each region is styled by itself, so train and test regions share "
+                "no pixel, in one domain or between two; crops of one region overlap. Every domain draws its own "
+                "crops: source and target are different crops of the same photographs, so training crops of both "
+                "show the same places, more alike than two real domains are. Where a style leaves a crop empty, "
+                "another is drawn. Six photographs are grey. Of the photographer, test shows little but his coat, "
+                "which training never does.",
+                build=build,
+                sha256=sha256,
+            )
+            for build, style, sha256 in (
+                (
+                    patches.photo,
+                    "as taken",
+                    "ccda5b526d6dda398f2c167e570fdd0bb458d9b79a35bdfba726ab09e465e522",
+                ),
+                (
+                    patches.painted,
+                    "flat colours and dark outlines (OpenCV's stylization)",
+                    "4bf70841ca6e73f796347beeea7b73650bf6b786760ddd99fc5e02f96c09f512",
+                ),
+                (
+                    patches.pencil,
+                    "grey strokes (OpenCV's pencilSketch)",
+                    "c5e3d4b3d7064287e4473ef413c13c9f8beabfddca4ce9b44c179b26e7157041",
+                ),
+                (
+                    patches.edges,
+                    "Canny's edges, black on white",
+                    "1b7ce9fb0606fd6a580bd16b5149dac0de100efcfd0f44960ae16e3e1fa4cb9d",
+                ),
+                (
+                    patches.night,
+                    "18 % of the light, with noise",
+                    "32099410d7070bd8296b2e00101a016d8c67ad903fdf8323d2aba885ec3fa2f1",
+                ),
+            )
+        ),
         *published.ROWS,
     )
 }
@@ -185,6 +241,10 @@ PAIRS: dict[str, PairRow] = {
             channels=1,
             classes=embedded.DIGITS,
             development=True,
+        ),
+        *(
+            PairRow("patches/photo", f"patches/{style}", size=96, channels=3, development=style == "edges")
+            for style in ("painted", "pencil", "edges", "night")
         ),
         PairRow("mnist", "usps", size=28, channels=1),
         PairRow("usps", "mnist", size=28, channels=1),

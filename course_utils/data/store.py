@@ -185,11 +185,13 @@ def _build_embedded(row: DomainRow, folder: Path) -> None:
 
 
 def _code(written: object) -> bytes:
-    return Path(inspect.getsourcefile(written)).read_bytes()
+    # Unwrapped: a checker of annotations would give its own file for every recipe.
+    return Path(inspect.getsourcefile(inspect.unwrap(written))).read_bytes()
 
 
 def built_with() -> dict[str, str]:
-    versions = {package: importlib.metadata.version(package) for package in ("numpy", "pillow")}
+    packages = ("numpy", "pillow", "opencv-python-headless")
+    versions = {package: importlib.metadata.version(package) for package in packages}
     return {"system": platform.system(), "machine": platform.machine(), **versions}
 
 
