@@ -2,7 +2,8 @@
 
 Every competitor rotates by up to 10 degrees, scales by up to 10 % and shifts by up to 7 %, with
 another draw for each image, and ends with float images in [0, 1]. Rounds are interleaved, so that a
-busy moment hits all of them.
+busy moment hits all of them. Below them the course's other augmentations, which do something else: their lines say
+what they cost beside those.
 `python -m benchmarks.augment [--rounds 21] [--batch 64] [--threads 1]`; kornia is in the extra `bench`.
 """
 
@@ -17,13 +18,14 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
-from course_utils.data import Augment, domain
+from course_utils.data import Augment, FourierStyle, Part, RandAugment, RandomConvolution, TrivialAugment, domain
+from course_utils.data.augment import Augmentation
 
 Transform = Callable[[Tensor], Tensor]
 
 
-def ours() -> Transform:
-    augment, generator = Augment(rotation=10, scale=0.1, translation=0.07), torch.Generator().manual_seed(0)
+def ours(augment: Augmentation) -> Transform:
+    generator = torch.Generator().manual_seed(0)
     return lambda images: augment(images, generator)
 
 
@@ -67,12 +69,15 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     competitors = {
-        "course_utils, batched": ours(),
+        "course_utils, batched": ours(Augment(rotation=10, scale=0.1, translation=0.07)),
         "torchvision v2, per image": torchvision_per_image(),
         "kornia, batched": kornia_batched(),
     }
     competitors = {name: transform for name, transform in competitors.items() if transform is not None}
     for name in ("mnist-5k", "mnist-m-5k"):
+        style = FourierStyle(Part(domain(name), "train", domain(name).splits["train"]))
+        others = (RandomConvolution(), style, RandAugment(), TrivialAugment())
+        competitors |= {type(other).__name__: ours(other) for other in others}
         images = torch.from_numpy(np.array(domain(name).images[: chosen.batch]))
         shape = " x ".join(map(str, images.shape))
         print(f"\n{shape}, {chosen.rounds} interleaved rounds, {chosen.threads} thread(s)")
