@@ -19,7 +19,6 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-import nbformat
 import numpy as np
 from playwright.sync_api import Page
 
@@ -161,10 +160,7 @@ HOVER = """async () => {
 
 def notebook(lab: Lab, page: Page, points: int, name: str) -> None:
     """Opens a notebook in which a racer stands after the cell that prepares it."""
-    cells = [nbformat.v4.new_code_cell(text) for text in (PREPARE, CELLS[name][1])]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(made, lab.folder / f"{name}{points}.ipynb")
+    lab.write(f"{name}{points}.ipynb", PREPARE, CELLS[name][1])
     lab.open(page, f"{name}{points}.ipynb")
     lab.run_all(page)
 

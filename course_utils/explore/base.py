@@ -127,9 +127,12 @@ class Explorer(anywidget.AnyWidget):
             # a second output, because a notebook whose kernel is gone shows an error in place of the first
             live = "application/vnd.jupyter.widget-view+json" in bundle
             words = html.escape(self.text())
-            picture = f'<img alt="{words}" src="data:image/png;base64,{bundle["image/png"]}">' if live else ""
-            summary = "This explorer as a still picture, and in words" if live else "This explorer in words"
-            folded = f"<details><summary><small>{summary}</small></summary>{picture}<p>{words}</p></details>"
+            summary, before, picture = "This explorer in words", "<details>", ""
+            if live:
+                summary = "This explorer as a still picture, and in words"
+                before = f'<style>{page.static("still.css")}</style><details class="cu-still">'
+                picture = f'<img alt="{words}" src="data:image/png;base64,{bundle["image/png"]}">'
+            folded = f"{before}<summary><small>{summary}</small></summary>{picture}<p>{words}</p></details>"
             display({"text/html": folded, "text/plain": f"{self!r} (in words)"}, raw=True)
 
     def _png(self) -> bytes:

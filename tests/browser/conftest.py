@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -31,6 +32,18 @@ class Lab:
 
     url: str
     folder: Path
+
+    def write(self, name: str, *cells: str) -> None:
+        """A notebook of these code cells."""
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        made = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+        made.cells = [nbformat.v4.new_code_cell(text) for text in cells]
+        nbformat.write(made, self.folder / name)
+
+    def save(self, page: Page) -> None:
+        """Saves the notebook in front, and waits until it lies on the disk."""
+        page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        page.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
 
     def open(self, page: Page, name: str) -> None:
         """Opens a notebook in a fresh workspace and waits for its kernel."""

@@ -7,7 +7,6 @@ import io
 import json
 import math
 
-import nbformat
 import numpy as np
 import pytest
 from matplotlib.path import Path as Polygon
@@ -35,10 +34,7 @@ def shown() -> FeatureShift:
 def notebook(lab, page, shown) -> Page:
     """A notebook whose cells have run; every test leaves epoch and selection as it likes."""
     shown.save(lab.folder / "film.npz")
-    cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(made, lab.folder / "explorer.ipynb")
+    lab.write("explorer.ipynb", *CELLS)
     lab.open(page, "explorer.ipynb")
     lab.run_all(page)
     page.locator(".cu-explore[data-painted]").nth(2).wait_for(state="attached")
@@ -209,32 +205,7 @@ def test_of_two_linked_explorers_one_goes_on_when_the_other_is_closed(lab, noteb
     expect(one).to_have_attribute("data-painted", "0:3:warm")
     closed = notebook.locator(".jp-Cell").nth(2).locator(".jp-OutputArea")
     closed.scroll_into_view_if_needed()
-    expect(closed).to_contain_text("as a still picture, and in words")  # it leaves no blank
-
-
-def test_reopened_it_plays_from_its_saved_state_and_a_stranger_sees_the_picture(lab, notebook, browser) -> None:
-    keep = "@jupyter-widgets/jupyterlab-manager:saveWidgetState"
-    notebook.evaluate("command => window.jupyterapp.commands.execute(command)", keep)
-    notebook.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-    notebook.wait_for_function("!window.jupyterapp.shell.currentWidget.context.model.dirty")
-    stored = nbformat.read(lab.folder / "explorer.ipynb", 4)
-    assert "application/vnd.jupyter.widget-state+json" in stored.metadata["widgets"]
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    lab.open(page, "explorer.ipynb")
-    root = page.locator(".cu-explore[data-painted]").first
-    root.wait_for()
-    assert lab.ask(page, "print('explorer' in globals())") in ("True", "False")
-    root.get_by_role("slider").press("End")
-    expect(root).to_have_attribute("data-painted", "0:4:warm")
-    # another byte, and the signature of whoever ran it no longer holds
-    stored.cells.append(nbformat.v4.new_markdown_cell("changed on the way"))
-    nbformat.write(stored, lab.folder / "stranger.ipynb")
-    lab.open(page, "stranger.ipynb")
-    picture = page.locator(".jp-Cell").first.locator(".jp-OutputArea-output img").first
-    expect(picture).to_be_visible()
-    assert picture.evaluate("img => img.naturalWidth") > 300
-    context.close()
+    expect(closed.locator("img")).to_be_visible()  # it leaves its picture and no blank
 
 
 def test_without_its_kernel_the_explorer_plays_on_and_says_what_is_lost(lab, notebook, explorer) -> None:
