@@ -48,6 +48,7 @@ from course_utils.data import (
     pair,
 )
 from course_utils.errors import nearest
+from course_utils.extract import extract
 from course_utils.model import load
 from course_utils.training import fit, resume
 
@@ -96,6 +97,7 @@ __all__ = [
     "TrivialAugment",
     "corrupted",
     "domain",
+    "extract",
     "fit",
     "folder",
     "load",

@@ -26,6 +26,7 @@ FLOORS = {
     "course_utils.losses": 2,
     "course_utils.nets": 2,
     "course_utils.inference": 3,
+    "course_utils.extract": 4,
     "course_utils.model": 4,
     "course_utils.tasks": 3,
     "course_utils.adapters": 4,

@@ -1,9 +1,13 @@
-"""Tiny domains that train in a blink, for tests that ask about the loop and not about pictures."""
+"""Tiny domains and nets that train in a blink, for tests that ask about the loop and not about pictures."""
 
 from __future__ import annotations
 
-import numpy as np
+import copy
 
+import numpy as np
+import torch
+
+from course_utils import nets
 from course_utils.data.domain import Domain
 from course_utils.data.pair import DomainPair, pair
 
@@ -43,6 +47,22 @@ def toy_pair(shape: tuple[int, ...] = (1, 16, 16), n: int = 60, m: int = 75, sho
 
 def feature_pair(shots: int | None = None) -> DomainPair:
     return toy_pair((5,), shots=shots)
+
+
+def toy_net(channels: int = 1, size: int = 16) -> nets.Net:
+    """A net whose batch norm has statistics of its own, in training mode."""
+    torch.manual_seed(1)
+    net = nets.small_cnn(channels, CLASSES, size=size, width=8)
+    with torch.no_grad():
+        net(torch.rand(64, channels, size, size) * 3 - 1)
+    return net.train()
+
+
+def one_by_one(net: nets.Net, images: np.ndarray) -> np.ndarray:
+    """Features of every image by itself, in evaluation mode and float64: the oracle of all that is done in batches."""
+    net = copy.deepcopy(net).eval().double()
+    with torch.no_grad():
+        return np.stack([net(torch.from_numpy(image[None] / 255)).features[0].numpy() for image in images])
 
 
 FAST = {"epochs": 2, "batch_size": 8, "mixed_precision": False, "augment": None}
