@@ -1,5 +1,6 @@
 """Numbers about features, logits and labels: scores, distances between domains, maps, validators."""
 
+from course_utils.evaluation import probes
 from course_utils.evaluation.distances import (
     Mix,
     coral_distance,
@@ -39,6 +40,7 @@ __all__ = [
     "mmd_distance",
     "pack_map",
     "per_class_accuracy",
+    "probes",
     "proxy_a_distance",
     "reliability",
     "shift_map",
