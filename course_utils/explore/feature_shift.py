@@ -107,7 +107,7 @@ class FeatureShift(Explorer, script=STATIC / "feature_shift.js"):
             maps, epochs = self.maps(played.index(chosen), self.cold), chosen["epochs"]
             last = min(self.epoch, len(maps)) - 1 if moved else len(maps) - 1
             panels = {f"epoch {epochs[i]}": maps[i] for i in sorted({0, last // 2, last})}
-            title += f", {chosen['name']}"
+            title += f", {chosen['name']}" + (", cold start" if self.cold else "")
         labels, classes = self.arrays["labels"].astype(np.int64), self.header["classes"]
         shown = np.argsort(-np.bincount(labels, minlength=len(classes)), kind="stable")[: len(plots.CLASS_COLOURS)]
         title += f", {len(shown)} of its {len(classes)} classes" if len(shown) < len(classes) else ""

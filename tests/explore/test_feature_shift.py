@@ -197,7 +197,8 @@ def test_once_moved_the_twin_shows_the_way_of_the_chosen_run_to_the_chosen_epoch
         setattr(moved, name, value)
     drawing = moved.twin()
     assert [axes.get_title(loc="left") for axes in drawing.axes] == [f"epoch {epoch}" for epoch in epochs]
-    assert drawing.title == f"Feature shift of here → there, strategy {moved.strategy + 1}"
+    start = ", cold start" if kind == "cold" else ""
+    assert drawing.title == f"Feature shift of here → there, strategy {moved.strategy + 1}{start}"
     shown = moved.maps(moved.strategy, kind == "cold")[epochs[-1] - 1]
     np.testing.assert_allclose(drawing.axes[-1].collections[0].get_offsets(), shown.source)
 
