@@ -117,22 +117,21 @@ class Adapter(nn.Module):
 class Sum(Adapter):
     """`A() + B()`: the sum of both strategies' named terms. The task term, which both have, counts once.
 
-    Where one overrides `steps`, the other's terms join its first objective. Two games, or two terms of one name,
-    are refused.
+    Where one overrides `steps`, the other's terms join its first objective; where one overrides `players`, its groups
+    are those of the net. Two that override the same, or two terms of one name, are refused.
     """
 
     first: Adapter
     second: Adapter
 
     def __post_init__(self) -> None:
-        games = [a for a in (self.first, self.second) if type(a).steps is not Adapter.steps]
-        if len(games) == 2:
-            first, second = (type(a).__name__ for a in games)
-            raise TypeError(f"{first} and {second} both alternate their own steps: they cannot be summed.")
+        first, second = type(self.first).__name__, type(self.second).__name__
+        for hook, what in (("steps", "alternate their own steps"), ("players", "say who is optimised")):
+            if _overrides(self.first, hook) and _overrides(self.second, hook):
+                raise TypeError(f"{first} and {second} both {what}: they cannot be summed.")
         if {"target", "shots"} <= set(self.sides):
-            first, second = type(self.first).__name__, type(self.second).__name__
             raise TypeError(f"Of {first} and {second} one looks at all target images and one at the labelled few.")
-        if games == [self.second]:
+        if _overrides(self.second, "steps"):
             self.first, self.second = self.second, self.first
 
     @property
@@ -156,24 +155,38 @@ class Sum(Adapter):
             part.task, part.autocast = self.task, self.autocast
             part.build(net)
 
+    def loss(self, source: View | None, target: View | None, progress: float) -> Terms:
+        return _joined(self.first.loss(source, target, progress), self.second.loss(source, target, progress))
+
     def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
         moves = self.first.steps(batch, progress)
         terms, players = next(moves)
-        extra = self.second.loss(batch.source, batch.target, progress)
-        extra.pop("task", None)
-        if twice := set(terms) & set(extra):
-            raise TypeError(f"Both strategies call a term {sorted(twice)[0]!r}: their curves could not be told apart.")
-        yield terms | extra, players
+        yield _joined(terms, self.second.loss(batch.source, batch.target, progress)), players
         yield from moves
 
     def groups(self) -> list[dict]:
         return self.first.groups() + self.second.groups()
 
     def players(self, net: nn.Module) -> dict[str, list[dict]]:
-        players = self.first.players(net)
-        next(iter(players.values())).extend(self.second.groups())
+        parts = self.first, self.second
+        chooser, other = reversed(parts) if _overrides(self.second, "players") else parts
+        players = chooser.players(net)
+        next(iter(players.values())).extend(other.groups())
         return players
 
     def refresh(self, source: View | None, target: View | None) -> None:
         for part in (self.first, self.second):
             part.refresh(source, target)
+
+
+def _overrides(adapter: Adapter, hook: str) -> bool:
+    if isinstance(adapter, Sum):
+        return any(_overrides(part, hook) for part in (adapter.first, adapter.second))
+    return getattr(type(adapter), hook) is not getattr(Adapter, hook)
+
+
+def _joined(terms: Terms, extra: Terms) -> Terms:
+    extra = {name: term for name, term in extra.items() if name != "task"}
+    if twice := set(terms) & set(extra):
+        raise TypeError(f"Both strategies call a term {sorted(twice)[0]!r}: their curves could not be told apart.")
+    return terms | extra

@@ -109,6 +109,34 @@ def test_two_games_are_refused_by_name() -> None:
         Game() + Game()
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["A + B", "B + A"])
+def test_the_groups_of_the_one_that_says_who_is_optimised_are_kept(turned: bool) -> None:
+    """Gradual unfreezing with discriminative rates, which is ULMFiT; L2-SP's freedom from weight decay with BSS."""
+    for plain, chooser, key in (
+        (cu.GradualUnfreezing(), cu.DiscriminativeRates(), "rate"),
+        (cu.BSS(), cu.L2SP(), "weight_decay"),
+    ):
+        both = chooser + plain if turned else plain + chooser
+        net = cu.nets.feature_net(5, ("a", "b"), width=4)
+        found, expected = (adapter.players(net)["all"] for adapter in (both, chooser))
+        assert [group[key] for group in found] == [group[key] for group in expected]
+
+
+def test_two_that_say_who_is_optimised_are_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="L2SP and DiscriminativeRates both say who is optimised"):
+        cu.L2SP() + cu.DiscriminativeRates()
+
+
+def test_three_are_summed_in_any_order_with_one_game_among_them() -> None:
+    runs = [
+        cu.fit(adapter, feature_pair(shots=3), **FAST)
+        for adapter in (cu.BSS() + cu.L2SP() + cu.LPFT(), cu.LPFT() + cu.L2SP() + cu.BSS())
+    ]
+    assert {"task", "anchor", "decay", "spectrum"} <= set(runs[0].history.columns)
+    weights = [torch.cat([p.flatten() for p in run.net.parameters()]) for run in runs]
+    torch.testing.assert_close(*weights)
+
+
 def test_two_terms_of_one_name_are_refused() -> None:
     with pytest.raises(TypeError, match="both|Both strategies call a term 'mmd'"):
         cu.fit(cu.DAN() + cu.DAN(weight=2.0), feature_pair(), **FAST)
