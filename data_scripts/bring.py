@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from course_utils.data import arrivals, catalog, shelf
+from course_utils.data import arrivals, catalog, shelf, weights
 from course_utils.data.originals import Checked
 
 
@@ -20,7 +20,10 @@ def fetch(name: str, first: list[str], unverified: bool) -> bool:
 
 
 def import_(name: str, path: Path, unverified: bool) -> bool:
-    """Copies files and archives; a folder of images stays where it is."""
+    """Copies files and archives; a folder of images stays where it is. Weights are taken only as published."""
+    if name == weights.SET:
+        _print([weights.take(path)])
+        return True
     taken = arrivals.take(name, path, unverified)
     _print(taken)
     if not taken:

@@ -7,12 +7,12 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from course_utils.data import catalog, shelf, store
+from course_utils.data import catalog, shelf, store, weights
 from course_utils.data.rows import DomainRow
 
 
 def show() -> bool:
-    """Embedded domains, fetched sets and pairs; one or two lines each."""
+    """Embedded domains, fetched sets, weights and pairs; one or two lines each."""
     print(f"store: {store.root()}")
     print("\nCame with the packages:")
     for row in catalog.DOMAINS.values():
@@ -24,6 +24,12 @@ def show() -> bool:
         rows = catalog.set_rows(name)
         if not rows[0].embedded:
             _print(name, _title(rows), f"{_counted(rows)}, {state_of(rows)}", rows[0].licence)
+    print("\nWeights, `python3 course.py data import weights PATH`, then `cu.nets.imported_net(NAME, classes)`:")
+    for row in weights.WEIGHTS.values():
+        much = shelf.size(row.bytes) if row.bytes else "size unknown"
+        print(
+            f"  {row.name:<40} {row.title} ({'here' if weights.is_here(row) else f'to import, {much}'}); {row.licence}"
+        )
     print("\nPairs:")
     print("\n".join(f"  {line}" for line in _pairs()))
     return True
@@ -66,6 +72,8 @@ def where() -> bool:
             told.append(f"images in {own}")
         if told:
             print(f"{name:<14} {', '.join(told)}")
+    if held := store.bytes_in(shelf.originals_folder(weights.SET)):
+        print(f"{weights.SET:<14} {shelf.size(held)}")
     return True
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from course_utils.nets.libraries import timm_model
+from course_utils.data import weights
+from course_utils.data.weights import DamagedWeightsError
+from course_utils.nets.libraries import timm_model, timm_net, torchvision_net
 from course_utils.nets.net import Net, maker
 
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -52,3 +55,41 @@ def _in_order_of(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> dict[st
     names = [name for name in wanted if name not in counters]
     tensors = [tensor for name, tensor in given.items() if not name.endswith("num_batches_tracked")]
     return dict(zip(names, tensors, strict=True)) | counters
+
+
+BY_LIBRARY = {"torchvision": torchvision_net, "timm": timm_net}
+
+
+def imported_net(name: str, classes: tuple[str, ...], width: int = 256) -> Net:
+    """A net with weights that torchvision or timm publish and `course.py data import weights PATH` brought here.
+
+    name: a row of data/weights.py, such as `resnet18`; its mean and std stand in the net, and its head is new.
+    Raises UnknownWeightsError with the nearest names, NotHereError with the way to bring the file, and
+    DamagedWeightsError for a file that has changed, carries code or fits another architecture; no code in it is run.
+    """
+    row = weights.row(name)
+    path = weights.file(name)
+    tensors = _opened(path)
+    try:
+        net = BY_LIBRARY[row.library](row.architecture, classes, weights=tensors, width=width)
+    except (RuntimeError, AttributeError) as error:
+        raise DamagedWeightsError(
+            f"{path.name} does not hold the weights of {row.library}'s {row.architecture}: {error}"
+        ) from error
+    net.mean.copy_(torch.tensor(row.mean).reshape_as(net.mean))
+    net.std.copy_(torch.tensor(row.std).reshape_as(net.std))
+    return net
+
+
+def _opened(path: Path) -> dict[str, object]:
+    try:
+        opened = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DamagedWeightsError(
+            f"{path.name} holds something else than tensors, such as code. Nothing of it was run: {error}"
+        ) from error
+    except (RuntimeError, EOFError) as error:
+        raise DamagedWeightsError(f"{path.name} cannot be read as weights: {error}") from error
+    if not isinstance(opened, dict):
+        raise DamagedWeightsError(f"{path.name} holds one {type(opened).__name__} and no tensors by name.")
+    return opened
