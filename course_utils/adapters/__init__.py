@@ -8,7 +8,7 @@ from course_utils.adapters.fine_tuning import LPFT, DiscriminativeRates, FineTun
 from course_utils.adapters.mixing import CutMix, MixUp
 from course_utils.adapters.moments import CMD, DAN, JAN, DeepCORAL
 from course_utils.adapters.norms import BSP, HAFN, SAFN
-from course_utils.adapters.schedules import Constant, Ganin
+from course_utils.adapters.schedules import Constant, Ganin, Ramp
 from course_utils.adapters.stochastic_norm import StochNorm
 from course_utils.data.batches import View
 
@@ -20,4 +20,4 @@ ADAPTERS = (
     *(MixUp, CutMix),
 )
 
-__all__ = ["ADAPTERS", "Adapter", "Batch", "Constant", "Ganin", "View", *(a.__name__ for a in ADAPTERS)]
+__all__ = ["ADAPTERS", "Adapter", "Batch", "Constant", "Ganin", "Ramp", "View", *(a.__name__ for a in ADAPTERS)]

@@ -3,8 +3,16 @@
 Every function that takes batches leaves autocast and works in float32 or wider (`full_precision`).
 """
 
-from course_utils.losses.adversarial import domain_confusion, reverse_gradient
+from course_utils.losses.adversarial import (
+    domain_confusion,
+    entropy_weights,
+    inverted_labels,
+    multilinear_map,
+    randomised_map,
+    reverse_gradient,
+)
 from course_utils.losses.classification import cross_entropy
+from course_utils.losses.discrepancy import classifier_discrepancy, margin_disparity
 from course_utils.losses.fine_tuning import (
     batch_spectral_shrinkage,
     channel_attention,
@@ -33,19 +41,25 @@ __all__ = [
     "batch_spectral_shrinkage",
     "channel_attention",
     "channel_costs",
+    "classifier_discrepancy",
     "cmd",
     "coral",
     "cross_entropy",
     "distance_to_longer",
     "distance_to_radius",
     "domain_confusion",
+    "entropy_weights",
     "full_precision",
     "gaussian_kernel",
+    "inverted_labels",
     "jmmd",
     "l2_sp",
     "map_distance",
+    "margin_disparity",
     "mean_bandwidths",
     "mmd",
+    "multilinear_map",
+    "randomised_map",
     "reverse_gradient",
     "squared_distances",
 ]

@@ -12,6 +12,11 @@ PAIRWISE = {
     "mmd": lambda s, t: losses.mmd(s, t, losses.mean_bandwidths(s, t)),
     "coral": losses.coral,
     "domain_confusion": lambda s, t: losses.domain_confusion(s[:, :1], t[:, :1]),
+    "inverted_labels": lambda s, t: losses.inverted_labels(s[:, :1]),
+    "multilinear_map": lambda s, t: losses.multilinear_map(s, s.roll(1, 0)).square().mean(),
+    "randomised_map": lambda s, t: losses.randomised_map(s, s.roll(1, 0), t, t.roll(1, 0)).square().mean(),
+    "classifier_discrepancy": lambda s, t: losses.classifier_discrepancy(s, s.roll(1, 0)),
+    "margin_disparity": lambda s, t: losses.margin_disparity(s, s.roll(1, 1).detach(), t, t.roll(1, 1), 4.0),
     "cross_entropy": lambda s, t: losses.cross_entropy(s, torch.zeros(len(s), dtype=torch.long)),
 }
 
