@@ -25,7 +25,7 @@ TABLES = [
 
 def remove_stale() -> int:
     """Records of other code, data or settings would only fail the test that looks for them."""
-    stale = [path for path in compare.RECORDS.rglob("*.json") if not compare.is_true(compare.load_record(path))]
+    stale = [path for path in compare.RECORDS.glob("*--*/*.json") if not compare.is_true(compare.load_record(path))]
     for path in stale:
         path.unlink()
     return len(stale)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import html
 import io
+import itertools
 import textwrap
 import zlib
 from collections.abc import Mapping, Sequence
@@ -63,6 +64,8 @@ METHODS = {
     "DANN": Method("DANN", "#0072B2"),
     "MixUp": Method("MixUp", "#A6761D"),
     "CutMix": Method("CutMix", "#7570B3"),
+    "FromScratch": Method("from scratch", "#882255"),
+    "Prototypes": Method("prototypes", "#999933"),
     "TargetOnly": Method("oracle (target-only)", "#000000"),
 }
 SPARE_COLOURS = ("#D55E00", "#CC79A7", "#802000", "#200080")
@@ -282,6 +285,35 @@ def curves(
     _label_ends(axes, ends)
     words = ", ".join(f"{name} {y:.2f}" for _, y, name, _ in sorted(ends, key=lambda end: -end[1]))
     return drawing.describe(f"Lines of {label} over epochs. At the end: {words}.")
+
+
+@style()
+def shot_curve(frame: pd.DataFrame, title: str, label: str = "target accuracy") -> Drawing:
+    """Accuracy against labels a class (`few_labels.shot_curve`), a line, a marker and a band for each learner.
+
+    Lines: the mean over seeds. Bands: from the lowest to the highest seed. Few labels stand far apart, as on a
+    logarithmic axis; "all" stands behind them, since a class's share of it differs.
+    """
+    shots, learners = list(dict.fromkeys(frame["shots"])), list(dict.fromkeys(frame["learner"]))
+    counted = [np.log2(k) for k in shots if k != "all"]
+    places = counted + [max(counted, default=0) + 1.5] * ("all" in shots)
+    drawing = Drawing(6.6, 4.0, title)
+    axes = drawing.subplots()
+    ends, words = [], []
+    for name, marker in zip(learners, itertools.cycle("osD^vP*X"), strict=False):
+        seeds = frame[frame["learner"] == name].groupby("shots", sort=False)["accuracy"]
+        mean, low, high = (getattr(seeds, of)().loc[shots].to_numpy() for of in ("mean", "min", "max"))
+        line = method(name)
+        axes.fill_between(places, low, high, color=line.colour, alpha=0.15, linewidth=0)
+        axes.plot(places, mean, marker=marker, color=line.colour, linewidth=2, markersize=6, label=line.label)
+        ends.append((places[-1], mean[-1], line.label, line.colour))
+        words.append(f"{line.label} " + ", ".join(f"{m:.2f} at {k}" for k, m in zip(shots, mean, strict=True)))
+    axes.set_xticks(places, [str(k) for k in shots])
+    seeds = frame["seed"].nunique()
+    axes.set(ylim=(0, 1), ylabel=label, xlabel=f"labels a class (line: mean of {seeds} seeds, band: lowest to highest)")
+    axes.margins(x=0.02)
+    _label_ends(axes, ends)
+    return drawing.describe(f"Lines of {label} over labels a class, mean of {seeds} seeds. {'; '.join(words)}.")
 
 
 @style()

@@ -35,6 +35,8 @@ TABLE = pd.DataFrame(
     {0: [0.50, 0.61, 0.40, 0.90, 0.97], 1: [0.52, 0.63, 0.44, 0.94, 0.97]},
     index=["SourceOnly", "AdaBN", "DAN", "DANN", "TargetOnly"],
 )
+SHOTS = pd.DataFrame([(name, k, seed, 0.5) for name in TABLE.index for k in (1, 5, "all") for seed in (0, 1)])
+SHOTS.columns = ["learner", "shots", "seed", "accuracy"]
 PIXELS = RANDOM.integers(0, 256, (4, 3, 16, 16)).astype(np.uint8)
 LOGITS = np.eye(10)[(LABELS + (RANDOM.random(40) < 0.3)) % 10] * RANDOM.random((40, 1)) * 6
 TITLE = "A title that says what was found, and is so long that it has to be broken into at least two lines"
@@ -54,11 +56,9 @@ DRAWN = {
     ),
     "curves": lambda: plots.curves({n: a_history(0.6) for n in ("DAN", "DANN", "Mine")}, "accuracy", TITLE, "", 0.6),
     "bars": lambda: plots.bars(TABLE, TITLE),
+    "shot_curve": lambda: plots.shot_curve(SHOTS, TITLE),
     "answers": lambda: plots.answers(
-        {"photograph": PIXELS[0], "redrawn": PIXELS[1]},
-        [list("abcde")] * 2,
-        [[0.94, 0.02, 0.01, 0.01, 0]] * 2,
-        TITLE,
+        {"photograph": PIXELS[0], "redrawn": PIXELS[1]}, [list("abcde")] * 2, [[0.94, 0.02, 0.01, 0.01, 0]] * 2, TITLE
     ),
     "confusion": lambda: plots.confusion(confusion(LOGITS, LABELS, DIGITS), TITLE),
     "matrix": lambda: plots.matrix(pd.DataFrame(RANDOM.random((4, 10)), list("abcd")), TITLE),

@@ -1,0 +1,145 @@
+"""Makes the curves over few labels that the lessons read, into results/few_labels/. Learners that are true are kept.
+
+    python3 course.py bench few_labels [--only pencil] [--jobs 2]
+
+`sketch` needs PACS and is made where COURSE_ORIGINALS is set. A new learner is a small function here, under its name in
+the table of the curve: it learns from `pair.target.shots`, and only its own part of the record is computed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from course_utils import compare, few_labels, nets
+from course_utils.adapters import FineTune
+from course_utils.data import catalog, pair, store
+from course_utils.data.arrays import replace
+from course_utils.evaluation import probes
+from course_utils.few_labels import SHOTS, Learner, probe, trained
+from course_utils.nets import Net
+from course_utils.progress import progress_bar
+from course_utils.provenance import code_hash
+
+SEEDS = tuple(range(5))
+
+
+@functools.cache
+def imagenet() -> Net:
+    return nets.imagenet_net()
+
+
+@functools.cache
+def glyphs() -> Net:
+    return nets.glyph_net()
+
+
+def from_scratch(pair: object, seed: int) -> float:
+    return trained(FineTune())(pair, seed)
+
+
+def glyph_probe(pair: object, seed: int) -> float:
+    return probe(glyphs())(pair, seed)
+
+
+def glyph_prototypes(pair: object, seed: int) -> float:
+    return probe(glyphs(), cosine_prototypes)(pair, seed)
+
+
+def imagenet_probe(pair: object, seed: int) -> float:
+    return probe(imagenet())(pair, seed)
+
+
+def imagenet_prototypes(pair: object, seed: int) -> float:
+    return probe(imagenet(), cosine_prototypes)(pair, seed)
+
+
+def cosine_prototypes() -> probes.Prototypes:
+    return probes.Prototypes(unit_length=True)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The target of a pair, and who learns from its few labels; names are those of `plots.METHODS`."""
+
+    pair: str
+    learners: dict[str, Learner]
+    here: Callable[[], bool] = lambda: True
+
+
+DIGITS = {"FromScratch": from_scratch, "LinearProbe": glyph_probe, "Prototypes": glyph_prototypes}
+PHOTOGRAPHS = {"LinearProbe": imagenet_probe, "Prototypes": imagenet_prototypes}
+CURVES = {
+    "mnist-5k": Curve("glyphs -> mnist-5k", DIGITS),
+    "optdigits": Curve("glyphs -> optdigits", DIGITS),
+    "pencil": Curve("patches/photo -> patches/pencil", PHOTOGRAPHS),
+    "sketch": Curve("pacs/photo -> pacs/sketch", PHOTOGRAPHS, here=lambda: "COURSE_ORIGINALS" in os.environ),
+}
+
+
+def path(name: str) -> Path:
+    return few_labels.FOLDER / f"{name}.json"
+
+
+def made_of(name: str, learner: str) -> list[str]:
+    """The code and the data behind one line of a curve, as hashes. What the catalog says of a domain counts as data."""
+    curve = CURVES[name]
+    code = code_hash(curve.learners[learner], pair, but=(catalog.pair_row, store.domain, progress_bar))
+    return [code, *compare.data_hash(curve.pair)]
+
+
+def kept(name: str) -> dict:
+    """What the record of a curve holds of the present code and data, by learner."""
+    if not path(name).exists():
+        return {}
+    record = json.loads(path(name).read_text(encoding="utf-8"))
+    if record["shots"] != list(SHOTS) or record["seeds"] != list(SEEDS):
+        return {}
+    present = CURVES[name].learners
+    return {
+        learner: of
+        for learner, of in record["learners"].items()
+        if learner in present and of["made of"] == made_of(name, learner)
+    }
+
+
+def missing(name: str) -> list[str]:
+    """The learners of a curve whose numbers are not there, or not those of the present code and data."""
+    return [learner for learner in CURVES[name].learners if learner not in kept(name)]
+
+
+def make(name: str, jobs: int) -> None:
+    """Computes what is missing and writes the record."""
+    curve, found = CURVES[name], kept(name)
+    for learner in missing(name):
+        frame = few_labels.shot_curve({learner: curve.learners[learner]}, curve.pair, SHOTS, SEEDS, jobs=jobs)
+        table = frame.pivot(index="shots", columns="seed", values="accuracy").loc[list(SHOTS), list(SEEDS)]
+        accuracies = [[round(accuracy, 5) for accuracy in row] for row in table.to_numpy().tolist()]
+        found[learner] = {"made of": made_of(name, learner), "accuracies": accuracies}
+        few_labels.FOLDER.mkdir(parents=True, exist_ok=True)
+        in_order = {learner: found[learner] for learner in curve.learners if learner in found}
+        replace(path(name), {"pair": curve.pair, "shots": SHOTS, "seeds": SEEDS, "learners": in_order})
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--only", nargs="+", choices=CURVES, default=[name for name, c in CURVES.items() if c.here()])
+    options.add_argument("--jobs", type=int, default=1)
+    given = options.parse_args()
+    for name in given.only:
+        make(name, given.jobs)
+        with pd.option_context("display.width", 160, "display.precision", 3):
+            print(f"\n{CURVES[name].pair}\n{few_labels.summary(few_labels.record(name))}", flush=True)
+
+
+if __name__ == "__main__":
+    from benchmarks import few_labels as by_name  # hashes are taken of modules that can be found
+
+    by_name.main()
