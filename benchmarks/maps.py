@@ -5,18 +5,16 @@
 Two measures: trustworthiness (10 neighbours, Venna & Kaski 2001), and the mix of neighbours from the other domain, 0
 apart and 1 mixed. Warm and cold should agree within 0.05 at every epoch, and 1,000 points should take at most 2
 seconds of one processor an epoch. Runs of DANN on the two embedded pairs, and on PACS, photo to art painting, from
-features of the ImageNet network, which need the originals (COURSE_ORIGINALS).
+features of the ImageNet network, which need the originals (COURSE_ORIGINALS) and, once, some minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import time
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 
 import course_utils as cu
 from course_utils.data.arrivals import NotHereError
@@ -25,37 +23,19 @@ from course_utils.run import Run
 
 EMBEDDED = ("mnist-5k -> mnist-m-5k", "optdigits -> mnist-5k")
 PACS = ("pacs/photo", "pacs/art_painting")
-IMAGES = 1500  # of each domain of PACS: the network takes a minute for them
 AGREE, SECONDS = 0.05, 2.0
-
-
-def features_of(name: str) -> cu.Domain:
-    """Some images of a domain as the ImageNet network sees them, each with its picture."""
-    whole, net = cu.domain(name), cu.nets.imagenet_net().eval()
-    kept = np.sort(np.random.default_rng(0).permutation(len(whole))[:IMAGES])
-    images, place = np.asarray(whole.images[kept]), {image: i for i, image in enumerate(kept)}
-    with torch.inference_mode():
-        batches = [net(torch.from_numpy(images[i : i + 64]) / 255).features for i in range(0, len(images), 64)]
-    return dataclasses.replace(
-        whole,
-        images=torch.cat(batches).numpy(),
-        pictures=images,
-        targets={"label": whole.labels[kept]},
-        ids=whole.ids[kept],
-        groups=whole.groups[kept],
-        splits={s: np.array([place[i] for i in ids if i in place]) for s, ids in whole.splits.items()},
-    )
 
 
 def runs(epochs: int) -> Iterator[Run]:
     for name in EMBEDDED:
         yield cu.fit(cu.DANN(), cu.pair(name), epochs=epochs)
     try:
-        sides = tuple(map(features_of, PACS))
+        sides = [cu.domain(name) for name in PACS]
     except NotHereError as reason:
         print(f"\nwithout PACS: {reason}")
     else:
-        yield cu.fit(cu.DANN(), cu.pair(sides), epochs=epochs, learning_rate=1e-3)
+        features = tuple(cu.extract(cu.nets.imagenet_net(), side) for side in sides)
+        yield cu.fit(cu.DANN(), cu.pair(features), epochs=epochs, learning_rate=1e-3)
 
 
 def mapped(run: Run, warm: bool) -> tuple[list[ShiftMap], float]:
