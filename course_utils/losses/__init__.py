@@ -35,6 +35,13 @@ from course_utils.losses.norms import (
     distance_to_radius,
 )
 from course_utils.losses.precision import full_precision
+from course_utils.losses.transport import (
+    gradient_penalty,
+    pairwise_cross_entropy,
+    random_directions,
+    sliced_wasserstein,
+    transport_plan,
+)
 
 __all__ = [
     "batch_spectral_penalty",
@@ -51,6 +58,7 @@ __all__ = [
     "entropy_weights",
     "full_precision",
     "gaussian_kernel",
+    "gradient_penalty",
     "inverted_labels",
     "jmmd",
     "l2_sp",
@@ -59,7 +67,11 @@ __all__ = [
     "mean_bandwidths",
     "mmd",
     "multilinear_map",
+    "pairwise_cross_entropy",
+    "random_directions",
     "randomised_map",
     "reverse_gradient",
+    "sliced_wasserstein",
     "squared_distances",
+    "transport_plan",
 ]

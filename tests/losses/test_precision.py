@@ -17,6 +17,13 @@ PAIRWISE = {
     "randomised_map": lambda s, t: losses.randomised_map(s, s.roll(1, 0), t, t.roll(1, 0)).square().mean(),
     "classifier_discrepancy": lambda s, t: losses.classifier_discrepancy(s, s.roll(1, 0)),
     "margin_disparity": lambda s, t: losses.margin_disparity(s, s.roll(1, 1).detach(), t, t.roll(1, 1), 4.0),
+    "jmmd": lambda s, t: losses.jmmd([(s, t), (s.tanh(), t.tanh())], [torch.tensor([4.0, 90.0])] * 2),
+    "cmd": lambda s, t: losses.cmd(s.tanh(), t.tanh(), span=2.0),
+    "distance_to_radius": lambda s, t: losses.distance_to_radius(s, 5.0),
+    "batch_spectral_penalty": lambda s, t: losses.batch_spectral_penalty(s) / s.numel(),
+    "pairwise_cross_entropy": lambda s, t: losses.pairwise_cross_entropy(torch.arange(3), s).mean(),
+    "transport": lambda s, t: (losses.transport_plan(d := losses.squared_distances(s, t) / s.shape[1]) * d).sum(),
+    "sliced_wasserstein": lambda s, t: losses.sliced_wasserstein(s, t, torch.eye(s.shape[1], dtype=s.dtype)),
     "cross_entropy": lambda s, t: losses.cross_entropy(s, torch.zeros(len(s), dtype=torch.long)),
 }
 
