@@ -29,11 +29,7 @@ from course_utils.losses.moments import (
     mmd,
     squared_distances,
 )
-from course_utils.losses.norms import (
-    batch_spectral_penalty,
-    distance_to_longer,
-    distance_to_radius,
-)
+from course_utils.losses.norms import batch_spectral_penalty, distance_to_longer, distance_to_radius
 from course_utils.losses.precision import full_precision
 from course_utils.losses.transport import (
     gradient_penalty,
