@@ -10,8 +10,11 @@ import importlib
 
 from course_utils import losses, nets
 from course_utils.adapters import (
+    ADDA,
     BSP,
     BSS,
+    CDAN,
+    CDANE,
     CMD,
     DAN,
     DANN,
@@ -20,6 +23,8 @@ from course_utils.adapters import (
     JAN,
     L2SP,
     LPFT,
+    MCD,
+    MDD,
     SAFN,
     AdaBN,
     Adapter,
@@ -65,8 +70,11 @@ def __getattr__(name: str) -> object:
 
 
 __all__ = [
+    "ADDA",
     "BSP",
     "BSS",
+    "CDAN",
+    "CDANE",
     "CMD",
     "DAN",
     "DANN",
@@ -75,6 +83,8 @@ __all__ = [
     "JAN",
     "L2SP",
     "LPFT",
+    "MCD",
+    "MDD",
     "SAFN",
     "AdaBN",
     "Adapter",

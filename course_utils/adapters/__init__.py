@@ -1,9 +1,11 @@
 """One strategy, one class; one family, one file."""
 
-from course_utils.adapters.adversarial import DANN
+from course_utils.adapters.adversarial import ADDA, DANN
 from course_utils.adapters.anchored import BSS, DELTA, L2SP
 from course_utils.adapters.base import Adapter, Batch
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
+from course_utils.adapters.conditional import CDAN, CDANE
+from course_utils.adapters.discrepancy import MCD, MDD
 from course_utils.adapters.fine_tuning import LPFT, DiscriminativeRates, FineTune, GradualUnfreezing, LinearProbe
 from course_utils.adapters.mixing import CutMix, MixUp
 from course_utils.adapters.moments import CMD, DAN, JAN, DeepCORAL
@@ -15,6 +17,7 @@ from course_utils.data.batches import View
 ADAPTERS = (
     *(SourceOnly, AdaBN, DAN, DeepCORAL, DANN, TargetOnly),
     *(JAN, CMD, HAFN, SAFN, BSP),
+    *(CDAN, CDANE, ADDA, MCD, MDD),
     *(LinearProbe, FineTune, GradualUnfreezing, DiscriminativeRates, LPFT),
     *(L2SP, DELTA, BSS, StochNorm),
     *(MixUp, CutMix),
