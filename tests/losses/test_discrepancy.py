@@ -81,6 +81,7 @@ def test_the_margin_factor_scales_the_source_alone() -> None:
     assert (three - none).item() == pytest.approx(3 * (one - none).item(), rel=1e-9)
     target_alone = losses.margin_disparity(points(7, 4, seed=9), points(7, 4, seed=8), *HEADS[2:], 0.0)
     torch.testing.assert_close(target_alone, none)
+    assert none < -0.1 and one < none
 
 
 def test_no_gradient_reaches_the_head_that_names_the_class() -> None:
