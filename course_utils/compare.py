@@ -111,17 +111,21 @@ def runs(
     wanted = [(adapter, seed) for adapter in adapters for seed in seeds]
     found = {(repr(a), s): read_record(a, pair, s, settings) for a, s in wanted}
     missing = [(a, s) for a, s in wanted if found[repr(a), s] is None]
-    if missing:
-        from joblib import Parallel, delayed
-
-        made = Parallel(n_jobs=min(jobs, len(missing)))(
-            delayed(_compute)(a, pair, s, settings, folder or own_records()) for a, s in missing
-        )
-        found |= {(record.adapter, record.seed): record for record in made}
+    found |= {(r.adapter, r.seed): r for r in computed(missing, pair, settings, jobs, folder or own_records())}
     return Table(pair.name, tuple(found[repr(a), s] for a, s in wanted))
 
 
 _BASELINES = (SourceOnly, AdaBN, TargetOnly)
+
+
+def computed(
+    wanted: Sequence[tuple[Adapter, int]], pair: DomainPair, settings: dict[str, object], jobs: int, folder: Path
+) -> list[Record]:
+    """Fits each strategy with its seed, `jobs` at a time, and keeps each record in `folder` at once."""
+    from joblib import Parallel, delayed
+
+    tasks = (delayed(_compute)(adapter, pair, seed, settings, folder) for adapter, seed in wanted)
+    return Parallel(n_jobs=max(1, min(jobs, len(wanted))))(tasks)
 
 
 def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, object], folder: Path) -> Record:
@@ -178,6 +182,11 @@ def record_name(pair: str, adapter: str, seed: int, settings: dict[str, object])
     """`<pair>/<method>-<hash of all settings>-seed<k>.json`"""
     key = hashlib.sha256(json.dumps([pair, adapter, settings], sort_keys=True).encode()).hexdigest()[:8]
     return f"{pair.replace(' -> ', '--').replace('/', '-')}/{adapter.split('(')[0].lower()}-{key}-seed{seed}.json"
+
+
+def record_path(pair: str, adapter: Adapter, seed: int, settings: dict[str, object]) -> Path:
+    """Where the course keeps the record of this fit."""
+    return RECORDS / record_name(pair, repr(adapter), seed, _plain(settings))
 
 
 def own_records() -> Path:
