@@ -12,11 +12,13 @@ from course_utils.adapters.moments import CMD, DAN, JAN, DeepCORAL
 from course_utils.adapters.norms import BSP, HAFN, SAFN
 from course_utils.adapters.schedules import Constant, Ganin, Ramp
 from course_utils.adapters.stochastic_norm import StochNorm
+from course_utils.adapters.transport import WDGRL, DeepJDOT, SlicedWasserstein
 from course_utils.data.batches import View
 
 ADAPTERS = (
     *(SourceOnly, AdaBN, DAN, DeepCORAL, DANN, TargetOnly),
     *(JAN, CMD, HAFN, SAFN, BSP),
+    *(DeepJDOT, SlicedWasserstein, WDGRL),
     *(CDAN, CDANE, ADDA, MCD, MDD),
     *(LinearProbe, FineTune, GradualUnfreezing, DiscriminativeRates, LPFT),
     *(L2SP, DELTA, BSS, StochNorm),

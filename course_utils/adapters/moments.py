@@ -96,7 +96,7 @@ class CMD(Adapter):
     Taught in: notebook 08.
     """
 
-    weight: float = 1.0
+    weight: float = 0.3
     moments: int = 5
     schedule: Schedule = field(default_factory=Ganin)
 
