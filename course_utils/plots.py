@@ -426,7 +426,7 @@ def matrix(table: pd.DataFrame, title: str, label: str = "accuracy, mean over se
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"matrix: values from {values.min():.2f} to {values.max():.2f}; expected 0 to 1.")
     names = max(map(len, map(str, table.index)))
-    drawing = Drawing(1 + 0.08 * names + 0.56 * table.shape[1], 1.6 + 0.36 * len(table), title)
+    drawing = Drawing(0.6 + 0.075 * names + 0.48 * table.shape[1], 1.6 + 0.34 * len(table), title)
     axes = drawing.subplots()
     # Shades end early, so that dark ink can be read on each of them.
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1.6, aspect="auto")

@@ -34,6 +34,7 @@ FLOORS = {
     "course_utils.run": 5,
     "course_utils.training": 6,
     "course_utils.compare": 7,
+    "course_utils.coverage": 7,
     "course_utils.few_labels": 7,
     "course_utils.plots": 8,
     "course_utils.exercise": 8,
