@@ -42,10 +42,10 @@ def outputs(
 
 
 def batches(
-    images: np.ndarray | ImageFiles, indices: Integer[np.ndarray, " n"], device: str = "cpu"
+    images: np.ndarray | ImageFiles, indices: Integer[np.ndarray, " n"], device: str = "cpu", larger: int = 1
 ) -> Iterator[Float[Tensor, "b *shape"]]:
-    """`images[indices]` as a net takes them, in order."""
-    numbers = MOST_NUMBERS if device == "cpu" else 16 * MOST_NUMBERS
+    """`images[indices]` as a net takes them, in order. larger: so many times the usual numbers in one batch."""
+    numbers = larger * (MOST_NUMBERS if device == "cpu" else 16 * MOST_NUMBERS)
     size = max(1, min(MOST_IMAGES, numbers // int(np.prod(images.shape[1:]))))
     for i in range(0, len(indices), size):
         yield ready(torch.from_numpy(images[indices[i : i + size]]).to(device))

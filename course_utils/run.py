@@ -200,7 +200,8 @@ class Run:
             train = getattr(self.pair, side).train
             # Drawn, not taken from the front: sets lie sorted by class, and one class has other statistics.
             drawn = train.indices[np.random.default_rng(0).permutation(len(train))[:STATISTICS_IMAGES]]
-            images = inference.batches(train.domain.images, drawn, self.settings.device)
+            # Slower than small batches, and truer: each is normalised by itself on the way up.
+            images = inference.batches(train.domain.images, drawn, self.settings.device, larger=4)
             with self.settings.autocast(), statistics_of(self.net, images):
                 yield
         else:
