@@ -34,7 +34,7 @@ class L2SP(Adapter):
     Taught in: notebook 04.
     """
 
-    weight: float = 0.1
+    weight: float = 0.001
     head_weight: float = 0.01
 
     sides: ClassVar = ("shots",)
@@ -77,7 +77,7 @@ class DELTA(Adapter):
     Taught in: notebook 04.
     """
 
-    weight: float = 0.1
+    weight: float = 0.01
     head_weight: float = 0.01
 
     sides: ClassVar = ("shots",)
