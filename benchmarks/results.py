@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 import course_utils as cu
-from course_utils import compare
+from course_utils import compare, training
 
 MOMENTS = (cu.DAN(), cu.DeepCORAL())
 SEEDS = (0, 1, 2)
@@ -25,6 +25,7 @@ TABLES = [
     ("mnist-5k -> optdigits", (*MOMENTS, cu.DANN()), {}),
     ("optdigits -> mnist-5k", (*MOMENTS, cu.DANN()), {}),
     ("mnist-5k -> mnist-m-5k", MOMENTS, {"batchnorm": "joint"}),
+    ("mnist-5k -> mnist-m-5k", (*MOMENTS, cu.DANN()), {"augment": training.LIGHT + cu.RandomConvolution()}),
 ]
 """Pair, strategies, and the settings of `fit` that differ from its defaults: each row is one table of a lesson."""
 
