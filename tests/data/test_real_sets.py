@@ -12,6 +12,8 @@ import pytest
 
 import course_utils as cu
 from course_utils.data import arrivals, catalog, shelf, store
+from course_utils.data.domain import Part
+from course_utils.evaluation import probes
 from tests.toys import FAST
 
 pytestmark = pytest.mark.skipif(not os.environ.get("COURSE_ORIGINALS"), reason="COURSE_ORIGINALS is not set")
@@ -63,6 +65,12 @@ def test_a_set_is_in_order_when_everything_is_hashed_again(name):
 
 def test_pacs_has_9991_images():
     assert sum(len(opened(name)) for name in PACS) == 9991
+
+
+def test_a_linear_probe_reads_photographs_from_the_features_of_the_imagenet_net():
+    features = cu.extract(cu.nets.imagenet_net(), opened("pacs/photo"))
+    train, test = (Part(features, split, features.splits[split]) for split in ("train", "test"))
+    assert probes.accuracy(probes.linear_probe(), train, test) > 0.95
 
 
 def small(side, n):
