@@ -15,6 +15,7 @@ from data_scripts.card import card
 from data_scripts.check import remove, verify
 from data_scripts.pack import pack
 from data_scripts.prepare import prepare
+from data_scripts.pretrain import pretrain
 from data_scripts.show import show, where
 
 
@@ -64,6 +65,7 @@ def _parser() -> tuple[argparse.ArgumentParser, dict]:
     command("where", where, "say where everything lies, and how much room it takes")
     made = command("prepare", prepare, "build arrays, so that no lesson waits for them")
     made.add_argument("names", metavar="NAME", nargs="*", help="by default what came with the packages")
+    command("pretrain", pretrain, "train again the small net that comes with the course, for its authors")
     return parser, commands.choices
 
 

@@ -10,7 +10,7 @@ from course_utils.nets.batchnorm import (
 )
 from course_utils.nets.libraries import IMAGENET_MEAN, IMAGENET_STD, timm_net, torchvision_net
 from course_utils.nets.net import MAKERS, Net, Output, Recipe, maker, rebuilt
-from course_utils.nets.pretrained import imagenet_net, imported_net
+from course_utils.nets.pretrained import glyph_net, imagenet_net, imported_net
 from course_utils.nets.small import SMALL_BACKBONES, default_net, feature_net, small_cnn
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "default_net",
     "estimate_statistics",
     "feature_net",
+    "glyph_net",
     "imagenet_net",
     "imported_net",
     "maker",

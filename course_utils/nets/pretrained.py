@@ -10,10 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.data import weights
+from course_utils.data.embedded import CHARACTERS
 from course_utils.data.weights import DamagedWeightsError
 from course_utils.nets.libraries import timm_model, timm_net, torchvision_net
 from course_utils.nets.net import Net, maker
+from course_utils.nets.small import small_cnn
 
+GLYPHS = Path(__file__).parents[1] / "weights" / "glyphs.safetensors"
+GLYPHS_SHA256 = "874782efd158043478cbf65377547af15fafc56cf327b379ef32fdc170dd3a15"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
@@ -55,6 +59,35 @@ def _in_order_of(wanted: dict[str, Tensor], given: dict[str, Tensor]) -> dict[st
     names = [name for name in wanted if name not in counters]
     tensors = [tensor for name, tensor in given.items() if not name.endswith("num_batches_tracked")]
     return dict(zip(names, tensors, strict=True)) | counters
+
+
+@maker
+def glyph_net(classes: tuple[str, ...] | None = None) -> Net:
+    """A small net trained on the printed characters of `glyphs`, for grey images of 28 px.
+
+    classes: of a new head; by default it keeps its own for digits and capitals.
+    Weights: this course, MIT (`weights/glyphs.json` says how they were made, `data_scripts/pretrain.py` makes them).
+    Features `(n, 256)`, logits `(n, 36)` or one a class.
+    Raises ValueError when the file is not the one of this edition.
+    """
+    from safetensors.torch import load
+
+    content = GLYPHS.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != GLYPHS_SHA256:
+        raise ValueError(
+            f"{GLYPHS.name} has the sha256 {digest[:12]}..., expected {GLYPHS_SHA256[:12]}.... It is not opened. Get "
+            "course_utils/weights of this edition of the course again."
+        )
+    net = untrained_glyph_net()
+    net.load_state_dict(load(content))
+    net.pretrained = True
+    return net if classes is None else net.with_head(classes)
+
+
+def untrained_glyph_net() -> Net:
+    """The architecture of `glyph_net`."""
+    return small_cnn(1, CHARACTERS, width=256, backbone="deep")
 
 
 BY_LIBRARY = {"torchvision": torchvision_net, "timm": timm_net}

