@@ -5,7 +5,7 @@ from course_utils.adapters.anchored import BSS, DELTA, L2SP
 from course_utils.adapters.base import Adapter, Batch
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
 from course_utils.adapters.conditional import CDAN, CDANE
-from course_utils.adapters.discrepancy import MCD, MDD
+from course_utils.adapters.discrepancy import MCD, MDD, SWD
 from course_utils.adapters.fine_tuning import LPFT, DiscriminativeRates, FineTune, GradualUnfreezing, LinearProbe
 from course_utils.adapters.mixing import CutMix, MixUp
 from course_utils.adapters.moments import CMD, DAN, JAN, DeepCORAL
@@ -18,7 +18,7 @@ from course_utils.data.batches import View
 ADAPTERS = (
     *(SourceOnly, AdaBN, DAN, DeepCORAL, DANN, TargetOnly),
     *(JAN, CMD, HAFN, SAFN, BSP),
-    *(DeepJDOT, SlicedWasserstein, WDGRL),
+    *(DeepJDOT, SlicedWasserstein, SWD, WDGRL),
     *(CDAN, CDANE, ADDA, MCD, MDD),
     *(LinearProbe, FineTune, GradualUnfreezing, DiscriminativeRates, LPFT),
     *(L2SP, DELTA, BSS, StochNorm),

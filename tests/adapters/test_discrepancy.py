@@ -20,8 +20,8 @@ from tests.toys import CLASSES, FAST, feature_pair, toy_pair
 # -- MCD: three moves --------------------------------------------------------------------------------------------------
 
 
-def game(n: int = 6, m: int = 5) -> tuple[cu.MCD, Net, Batch]:
-    adapter, net = cu.MCD(), net_of_width()
+def game(method: type[Adapter] = cu.MCD, n: int = 6, m: int = 5) -> tuple[Adapter, Net, Batch]:
+    adapter, net = method(), net_of_width()
     adapter.build(net)
     views = view(0, n, labelled=True), view(1, m, labelled=False)
     return adapter, net, Batch(*views, lambda sides: [Output(*net(x)) for x in sides])
@@ -129,6 +129,42 @@ def test_the_second_head_is_saved_with_the_strategy_and_the_net_is_not() -> None
 def test_the_game_takes_in_the_terms_of_another_strategy() -> None:
     run = cu.fit(cu.MCD() + cu.DANN(), feature_pair(), **FAST)
     assert {"task", "second", "kept", "apart", "together", "domain"} <= set(run.history.columns)
+
+
+# -- SWD: the same game, along lines ----------------------------------------------------------------------------------
+
+
+def test_swds_moves_ask_for_the_gap_between_the_sorted_shadows_of_the_predictions() -> None:
+    adapter, net, batch = game(cu.SWD)
+    moves = adapter.steps(batch, 0.5)
+    assert next(moves)[1] == ("features", "heads")
+    for seed, sign, name in ((5, -1, "apart"), (6, 1, "together")):
+        torch.manual_seed(seed)
+        terms, players = next(moves)
+        clear(net, adapter)
+        terms[name].backward()
+
+        torch.manual_seed(seed)
+        lines = torch.nn.functional.normalize(torch.randn(adapter.directions, 3)).double()
+        exact, second = wide(net), wide(adapter.second)
+        features = exact.bottleneck(batch.target.images.double())
+        shadows = [(head(features).softmax(1) @ lines.T).sort(0).values for head in (exact.head, second)]
+        d = sign * adapter.discrepancy_weight * (shadows[0] - shadows[1]).square().mean()
+        d.backward()
+        assert terms[name].item() == pytest.approx(d.item(), rel=1e-4)
+        if players == ("heads",):
+            assert_same(
+                [*gradients(net.head), *gradients(adapter.second)], [*gradients(exact.head), *gradients(second)]
+            )
+        else:
+            assert_same(gradients(net.bottleneck), gradients(exact.bottleneck))
+    assert next(moves, None) is None
+
+
+def test_heads_that_swap_two_images_are_at_no_distance_to_swd_and_at_some_to_mcd() -> None:
+    logits = torch.tensor([[9.0, 0.0, 0.0], [0.0, 9.0, 0.0]])
+    assert cu.SWD()._distance(logits, logits.flip(0)).item() == pytest.approx(0, abs=1e-9)
+    assert cu.losses.classifier_discrepancy(logits, logits.flip(0)) > 0.5
 
 
 # -- MDD: an adversary with a margin -----------------------------------------------------------------------------------
