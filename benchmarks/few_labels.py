@@ -16,9 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import torch
+from torch.nn.functional import cross_entropy
 
-from course_utils import compare, few_labels, nets
+from course_utils import compare, few_labels, inference, nets
 from course_utils.adapters import (
     BSS,
     DELTA,
@@ -32,7 +35,7 @@ from course_utils.adapters import (
 )
 from course_utils.data import catalog, pair, store
 from course_utils.data.arrays import replace
-from course_utils.evaluation import probes
+from course_utils.evaluation import accuracy, probes
 from course_utils.few_labels import SHOTS, Learner, probe, trained
 from course_utils.nets import Net
 from course_utils.progress import progress_bar
@@ -100,10 +103,35 @@ def normalised_by_chance(pair: object, seed: int) -> float:
     return tuned(StochNorm(), pair, seed)
 
 
-def imagenet_last_two_blocks(pair: object, seed: int) -> float:
+def last_two_blocks(batchnorm: str, pair: object, seed: int) -> float:
     """One pass, about 100 steps of 16 patches; bfloat16 makes this net slower."""
     settings = {"epochs": 1, "batch_size": 16, "learning_rate": 3e-3, "mixed_precision": False}
-    return trained(FineTune(2), imagenet(), **settings)(pair, seed)
+    return trained(FineTune(2), imagenet(), batchnorm=batchnorm, **settings)(pair, seed)
+
+
+def imagenet_last_two_blocks(pair: object, seed: int) -> float:
+    return last_two_blocks("separate", pair, seed)
+
+
+def imagenet_last_two_blocks_frozen_norm(pair: object, seed: int) -> float:
+    return last_two_blocks("frozen", pair, seed)
+
+
+def imagenet_everything_at_once(pair: object, seed: int) -> float:
+    """What tutorials do: Adam at 1e-3 on every weight, batch norm moving along, ten passes over the few."""
+    net, shots, test = imagenet().with_head(pair.classes), pair.target.shots, pair.target.test
+    net.to(memory_format=torch.channels_last)
+    images, labels = torch.from_numpy(np.array(shots.images)), torch.from_numpy(shots.labels)
+    optimiser, drawn = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True), torch.Generator().manual_seed(seed)
+    for _ in range(10):
+        net.train()
+        for batch in torch.randperm(len(images), generator=drawn).split(32):
+            loss = cross_entropy(net(inference.ready(images[batch])).logits, labels[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    logits = inference.outputs(net, pair.target.domain.images, test.indices).logits
+    return accuracy(logits, test.labels)
 
 
 def imagenet_probe(pair: object, seed: int) -> float:
@@ -141,7 +169,11 @@ DIGITS = {
     "StochNorm": normalised_by_chance,
 }
 FROZEN_PHOTOGRAPHS = {"LinearProbe": imagenet_probe, "Prototypes": imagenet_prototypes}
-PHOTOGRAPHS = FROZEN_PHOTOGRAPHS | {"FineTune": imagenet_last_two_blocks}
+PHOTOGRAPHS = FROZEN_PHOTOGRAPHS | {
+    "FineTune": imagenet_last_two_blocks,
+    "FineTuneFrozenNorm": imagenet_last_two_blocks_frozen_norm,
+    "EverythingAtOnce": imagenet_everything_at_once,
+}
 CURVES = {
     "mnist-5k": Curve("glyphs -> mnist-5k", DIGITS),
     "optdigits": Curve("glyphs -> optdigits", DIGITS),
