@@ -3,20 +3,29 @@
     python3 course.py bench explorers [--only palace digits]
 
 A file holds the hash of the code and data that made it, and is made again when they change. Fits are made once for all
-files that need them: `digits` takes four, `adversary` three, `palace` and `neighbours` one, the others none.
+files that need them: `digits` takes four, `adversary` three, `palace` and `neighbours` one, and `freezer` 48 short ones
+of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import itertools
 import time
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+from torch import nn
 
-from course_utils import compare, evaluation, explore
+from course_utils import compare, evaluation, explore, nets
 from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, SourceOnly
+from course_utils.adapters.base import Terms
 from course_utils.data import domain, pair
+from course_utils.data.batches import View
 from course_utils.explore import Explorer
+from course_utils.nets import Net
 from course_utils.provenance import code_hash
 from course_utils.run import Run
 from course_utils.training import fit
@@ -54,6 +63,50 @@ def digits() -> Explorer:
     return explore.feature_shift([fitted(adapter) for adapter in STRATEGIES], cold=True)
 
 
+@dataclass(eq=False)
+class Parts(Adapter):
+    """Fine-tuning of the named blocks alone."""
+
+    names: tuple[str, ...] = ()
+
+    sides: ClassVar = ("shots",)
+
+    def build(self, net: Net) -> None:
+        net.requires_grad_(False)
+        for name in self.names:
+            for module in net.blocks()[name]:
+                module.requires_grad_(True)
+
+    def loss(self, source: View | None, target: View, progress: float) -> Terms:
+        return {"task": self.task.loss(target)}
+
+
+def freezer() -> Explorer:
+    """The net that was pretrained on print, and every choice of parts that learn digits over photographs in grey."""
+    net = nets.glyph_net(pair("glyphs -> mnist-5k").classes)
+    net.pretrained = False  # one rate for all parts, or their order would be that of their rates
+    print_, coloured = pair("glyphs -> mnist-5k").source.domain, domain("mnist-m-5k")
+    grey = dataclasses.replace(coloured, images=coloured.images.mean(1, keepdims=True).astype(np.uint8), sha256=None)
+    *below, head = net.blocks()
+    accuracies = {}
+    for names in itertools.chain.from_iterable(itertools.combinations(below, n) for n in range(len(below) + 1)):
+        runs = (
+            fit(
+                Parts((*names, head)),
+                pair((print_, grey), shots=20, seed=seed),
+                net=net,
+                seed=seed,
+                epochs=3,
+                learning_rate=3e-3,
+                snapshots=False,
+            )
+            for seed in range(3)
+        )
+        accuracies[(*names, head)] = [run.target_accuracies()[-1] for run in runs]
+    parts = {name: nn.ModuleList(modules) for name, modules in net.blocks().items()}
+    return explore.layer_freezer(net, accuracies, parts, "Where few weights learn as well as all of them")
+
+
 def neighbours() -> Explorer:
     run = fitted(DANN())
     return explore.neighbours(*run.pair.probe(), run.snapshots.source[-1], run.snapshots.target[-1])
@@ -84,7 +137,7 @@ def palace() -> Explorer:
     return explore.shift_dial(frames, accuracies, distances, title=title)
 
 
-MAKERS = {maker.__name__: maker for maker in (adversary, augmentation, chooser, digits, neighbours, palace)}
+MAKERS = {maker.__name__: maker for maker in (adversary, augmentation, chooser, digits, freezer, neighbours, palace)}
 
 
 def made_of(name: str) -> list[str]:
