@@ -31,6 +31,7 @@ from course_utils.adapters import (
     DiscriminativeRates,
     FineTune,
     GradualUnfreezing,
+    LinearProbe,
     StochNorm,
 )
 from course_utils.data import catalog, pair, store
@@ -69,6 +70,11 @@ def glyph_prototypes(pair: object, seed: int) -> float:
 def tuned(adapter: Adapter, pair: object, seed: int) -> float:
     """Three passes over the larger side, about 140 steps, at a rate for a net that knows something already."""
     return trained(adapter, glyphs(), epochs=3, learning_rate=3e-3)(pair, seed)
+
+
+def last_layer(pair: object, seed: int) -> float:
+    """The probe with what fine-tuning has: the same steps, rate and augmentation."""
+    return tuned(LinearProbe(), pair, seed)
 
 
 def fine_tuned(pair: object, seed: int) -> float:
@@ -159,6 +165,7 @@ DIGITS = {
     "FromScratch": from_scratch,
     "LinearProbe": glyph_probe,
     "Prototypes": glyph_prototypes,
+    "LastLayer": last_layer,
     "FineTune": fine_tuned,
     "GradualUnfreezing": unfrozen_gradually,
     "DiscriminativeRates": at_discriminative_rates,
