@@ -40,6 +40,7 @@ COPY = ROOT / "my-course"
 COPIED = COPY / ".copied.json"  # lesson -> hashes of the file and of its cells when it was copied
 
 UV = "uv==0.13.9"
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # two change the last digits, and wait for each other on a busy machine
 PROMPT = "course"  # stands in pyvenv.cfg, and tells our .venv from one that somebody else made
 ROOM = 7 if sys.platform == "linux" else 3  # GB for the packages; on Linux the registry's torch brings CUDA
 FULL = re.compile(r"(?i)no space left|not enough space|quota exceeded|os error (28|112|122)\b|errno 28\b")
@@ -388,7 +389,7 @@ def test(here: bool, fast: bool) -> int:
     python, started = ready(here), time.monotonic()
     pytest = ["pytest", "-n", "2", "--dist", "loadfile", *(["tests"] if fast else [])]
     checks = {"ruff check": ["ruff", "check"], "ruff format": ["ruff", "format", "--check"], "pytest": pytest}
-    still = {"OMP_NUM_THREADS": "1", "COURSE_PROGRESS": "off"}
+    still = ONE_THREAD | {"COURSE_PROGRESS": "off"}
     failed = [name for name, check in checks.items() if run([python, "-m", *check], **still).returncode]
     verdict = ", ".join(f"{name} {'FAILED' if name in failed else 'passed'}" for name in checks)
     say(f"{verdict} ({time.monotonic() - started:.0f} s)")
@@ -408,7 +409,7 @@ def bench(here: bool, rest: list) -> int:
     if not names or set(names) - set(known):
         raise Fault(f"bench {' '.join(names) or 'NAME'}: choose from {', '.join(known)}.")
     python = ready(here)
-    codes = [run([python, ROOT / "benchmarks" / f"{name}.py", *options]).returncode for name in names]
+    codes = [run([python, ROOT / "benchmarks" / f"{name}.py", *options], **ONE_THREAD).returncode for name in names]
     return 1 if any(codes) else 0
 
 

@@ -47,8 +47,8 @@ class MappedImages(np.memmap):
 
     def __getitem__(self, index: object) -> object:
         rows = super().__getitem__(index)
-        if not isinstance(rows, MappedImages) or rows._mmap is not None:
-            return rows  # one number, or a view into the map
+        if not isinstance(rows, MappedImages) or rows._mmap is not None or self._mmap is None:
+            return rows  # one number, a view into the map, or rows of a copy such as np.repeat makes
         self._touched += max(FAULT * len(rows), rows.nbytes)
         if self._touched > KEPT_MAPPED and hasattr(mmap, "MADV_DONTNEED"):
             self._touched = 0

@@ -194,3 +194,13 @@ def test_batches_of_ten_gibibytes_are_gathered_in_a_small_memory(ten_gibibytes):
         assert domain.images[batch].shape == (128, 3, 96, 96)
         most = max(most, memory_of("VmRSS") - before)
     assert most < 0.45 * GIB  # all of it, where no page is given back
+
+
+def test_a_copy_of_mapped_images_is_indexed_like_any_array(tmp_path, monkeypatch):
+    """np.repeat makes a copy of the map's own class, which has no pages to give back."""
+    monkeypatch.setattr(arrays, "KEPT_MAPPED", 0)
+    images = np.arange(10 * 12, dtype=np.uint8).reshape(10, 1, 3, 4)
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r").view(arrays.MappedImages)
+    in_colour = np.repeat(mapped, 3, axis=1)
+    np.testing.assert_array_equal(in_colour[[7, 2]], np.repeat(images, 3, axis=1)[[7, 2]])
