@@ -1,6 +1,6 @@
 """Makes the matrix of lesson 05, augmentations against shifts, and stores it: results/coverage.json.
 
-python3 course.py bench coverage [--jobs 1] [--confirm]
+python3 course.py bench matrix [--jobs 1] [--confirm]
 
 --confirm: after code was moved about and should compute the same. The first seed of each row is fitted anew; where
 every number is the stored one, digit for digit, the matrix is kept and its hash renewed.
