@@ -21,7 +21,7 @@ def stored() -> dict:
 def test_the_stored_matrix_is_that_of_the_present_code_rows_and_images(stored) -> None:
     """A stale one would put numbers into lesson 05 that the code no longer gives."""
     made_with = {name: value for name, value in stored.items() if name != "accuracy"}
-    assert made_with == coverage.made_with(), "make it again with `python3 course.py bench coverage`"
+    assert made_with == coverage.made_with(), "make it again with `python3 course.py bench matrix`"
 
 
 def test_every_cell_has_every_seed(stored) -> None:
