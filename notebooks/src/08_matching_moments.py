@@ -7,7 +7,7 @@
 import torch
 
 import course_utils as cu
-from course_utils import evaluation, lab, losses, plots, training
+from course_utils import evaluation, lab, losses, plots
 
 lab.start("08")
 
