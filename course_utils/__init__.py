@@ -61,7 +61,7 @@ from course_utils.extract import extract
 from course_utils.model import load
 from course_utils.training import fit, resume
 
-_LAZY = ("compare", "coverage", "evaluation", "explore", "few_labels", "lab", "plots")
+_LAZY = ("compare", "coverage", "evaluation", "explore", "few_labels", "lab", "plots", "toy")
 """Modules that import pandas, matplotlib or scikit-learn: loaded when first used, so that the import stays light."""
 
 

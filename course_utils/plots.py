@@ -241,7 +241,7 @@ def shift_map(
     _name_clusters(axes, shift.source, source_labels, classes, weight="bold")
     _name_clusters(axes, shift.target, target_labels, classes, style="italic")
     axes.set_xlabel(f"mix of neighbours: {_mix(shift)} (0 apart, 1 perfectly mixed)")
-    drawing.legend(handles=_domain_handles(), loc="outside lower left", ncols=2)
+    drawing.legend(handles=domain_handles(), loc="outside lower left", ncols=2)
     return drawing.describe(f"{_map_in_words(classes)} Mix in the {_mix(shift)}.")
 
 
@@ -268,7 +268,7 @@ def shift_maps(
         panel.set_title(name)
     for empty in axes[len(maps) :]:
         empty.remove()
-    handles = _domain_handles() + ([] if labelled else _class_handles(classes))
+    handles = domain_handles() + ([] if labelled else class_handles(classes))
     drawing.legend(handles=handles, title=_MIX_SCALE, loc="outside lower left", ncols=5, alignment="left")
     each = "; ".join(f"{name}: mix in the {_mix(shift)}" for name, shift in zip(panels, maps, strict=True))
     return drawing.describe(f"{len(maps)} maps. {_map_in_words(classes)} {each}.")
@@ -526,12 +526,12 @@ def _name_clusters(axes: Axes, points: np.ndarray, labels: np.ndarray, classes: 
             axes.text(x, y, name, ha="center", va="center", path_effects=_HALO, **look)
 
 
-def _class_handles(classes: Sequence[str]) -> list[Line2D]:
+def class_handles(classes: Sequence[str]) -> list[Line2D]:
     colours = class_colours(classes)
     return [Line2D([], [], marker="s", linestyle="none", color=colours[name], label=name) for name in classes]
 
 
-def _domain_handles() -> list[Line2D]:
+def domain_handles() -> list[Line2D]:
     look = {"linestyle": "none", "color": INK, "markersize": 7}
     return [
         Line2D([], [], marker="o", label="source", **look),

@@ -39,6 +39,7 @@ FLOORS = {
     "course_utils.plots": 8,
     "course_utils.exercise": 8,
     "course_utils.faults": 8,
+    "course_utils.toy": 9,
     "course_utils.explore": 9,
     "course_utils.lab": 9,
     "course_utils": 10,

@@ -1,0 +1,59 @@
+"""The toy picture: honest clouds, the right regions, and strategies that help on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import course_utils as cu
+from course_utils import toy
+
+
+def test_the_target_is_the_source_turned_and_shares_no_point_with_it() -> None:
+    """Turned back, the target lies where the source lies; the means of each class agree within the noise."""
+    on = toy.clouds(turn=90, points=4000)
+    source, target = on.source.domain, on.target.domain
+    back = target.images @ np.array([[0, -1], [1, 0]], dtype=np.float32)
+    for label in (0, 1):
+        here, there = source.images[source.labels == label], back[target.labels == label]
+        np.testing.assert_allclose(here.mean(0), there.mean(0), atol=0.06)
+        np.testing.assert_allclose(np.cov(here.T), np.cov(there.T), atol=0.06)
+    assert not {tuple(place) for place in source.images} & {tuple(place) for place in back}
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict:
+    return {"source-only": toy.fitted(cu.SourceOnly()), "DeepCORAL": toy.fitted(cu.DeepCORAL())}
+
+
+def test_source_only_falls_on_the_turned_moons_and_coral_lifts_it(runs) -> None:
+    plain, coral = (run.exam().loc["last"] for run in runs.values())
+    assert plain["source"] > 0.97 and plain["target"] < 0.92 < coral["target"]
+
+
+def test_the_regions_are_what_the_net_answers_where_the_points_lie(runs) -> None:
+    """A region is a colour of the picture: read at a target point, it names the class that the exam scored."""
+    run = runs["DeepCORAL"]
+    drawing = toy.draw(runs, "A title")
+    places = run.pair.target.test.images
+    called = drawing.axes[1].images[0].get_array()
+    at = np.round((places + toy.EDGE) / (2 * toy.EDGE) * (toy.STEPS - 1)).astype(int)
+    scored = run.evaluations[-1]["target_logits"].argmax(1)
+    assert (called[at[:, 1], at[:, 0]] == scored).mean() > 0.97
+
+
+def test_the_figure_has_a_column_for_each_net_and_says_its_accuracy(runs) -> None:
+    drawing = toy.draw(runs, "A title")
+    titles = [axes.get_title(loc="left") for axes in drawing.axes]
+    score = runs["DeepCORAL"].exam().loc["last", "target"]
+    assert len(titles) == 4 and titles[1] == f"DeepCORAL: {100 * score:.0f} % of target right"
+    assert f"DeepCORAL {score:.2f}" in drawing.alt
+
+
+def test_a_picture_changes_no_random_number_of_the_reader() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    toy.fitted(cu.SourceOnly(), toy.clouds(points=128))
+    assert torch.equal(torch.rand(1), expected)
