@@ -16,7 +16,7 @@ import pandas as pd
 from course_utils import adapters as strategies
 from course_utils.adapters.base import Adapter, Sum
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
-from course_utils.data import catalog, store
+from course_utils.data import augmentations, catalog, store
 from course_utils.data.pair import DomainPair
 from course_utils.errors import refuse_misspelt
 from course_utils.nets import Net
@@ -137,7 +137,7 @@ def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, 
         adapter=repr(adapter),
         seed=seed,
         settings=_plain(settings),
-        code=fit_hash(adapter),
+        code=fit_hash(adapter, _plain(settings)),
         data=data_hash(pair.name),
         steps=run.epoch * run.steps_per_epoch,
         history={name: [round(v, 5) for v in values] for name, values in run.history.to_dict("list").items()},
@@ -148,10 +148,16 @@ def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, 
     return record
 
 
-def fit_hash(adapter: Adapter) -> str:
-    """The code that a run of this strategy depends on."""
+def fit_hash(adapter: Adapter, settings: dict[str, object]) -> str:
+    """The code that a run of this strategy depends on. settings: as a record tells them."""
     parts = (adapter.first, adapter.second) if isinstance(adapter, Sum) else (adapter,)
-    return code_hash(fit, *(type(part) for part in parts))
+    return code_hash(fit, *(type(part) for part in parts), *_augmentations(str(settings.get("augment"))))
+
+
+def _augmentations(told: str) -> list[type]:
+    """The classes that an augmentation's text names: `Augment(...) + RandomConvolution(...)`."""
+    named = re.findall(r"(\w+)\(", told) + ["Chain"] * (" + " in told)
+    return [vars(augmentations)[name] for name in named if name in augmentations.__all__]
 
 
 def data_hash(pair: str) -> list[str]:
@@ -211,7 +217,9 @@ def load_record(path: Path) -> Record:
 
 def is_true(record: Record) -> bool:
     """Whether the present code and data would be those of this record."""
-    return record.code == fit_hash(adapter_of(record.adapter)) and record.data == data_hash(record.pair)
+    return record.code == fit_hash(adapter_of(record.adapter), record.settings) and record.data == data_hash(
+        record.pair
+    )
 
 
 def write_record(record: Record, folder: Path) -> Path:

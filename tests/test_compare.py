@@ -27,7 +27,7 @@ def fits(monkeypatch) -> list[str]:
     trained, fit = [], compare.fit
     monkeypatch.setattr(compare, "fit", lambda a, *rest, **s: (trained.append(type(a).__name__), fit(a, *rest, **s))[1])
     # The hash is that of the true fit, which the counting one stands in front of.
-    monkeypatch.setattr(compare, "fit_hash", lambda adapter: "hash")
+    monkeypatch.setattr(compare, "fit_hash", lambda adapter, settings: "hash")
     return trained
 
 
@@ -64,7 +64,7 @@ def test_another_question_is_not_answered_by_an_old_record(records, fits, change
 def test_a_record_made_with_other_code_is_made_again(records, fits, monkeypatch) -> None:
     cu.runs([cu.DAN()], feature_pair(), seeds=(0,), settings=FAST)
     fits.clear()
-    monkeypatch.setattr(compare, "fit_hash", lambda adapter: "other code")
+    monkeypatch.setattr(compare, "fit_hash", lambda adapter, settings: "other code")
     cu.runs([cu.DAN()], feature_pair(), seeds=(0,), settings=FAST)
     assert len(fits) == 4
 
@@ -100,3 +100,13 @@ def test_the_courses_records_are_those_of_the_present_code() -> None:
     stale = [path.name for path in records if not compare.is_true(compare.load_record(path))]
     assert records
     assert not stale, f"{len(stale)} stale records; make them again with `python3 course.py bench results`: {stale}"
+
+
+def test_the_hash_of_a_fit_covers_the_augmentation_it_was_given(monkeypatch) -> None:
+    """Every class that the text of a record's augmentation names, and the chain of two."""
+    roots = []
+    monkeypatch.setattr(compare, "code_hash", lambda *found: str(roots.append({end.__name__ for end in found})))
+    for augment in (None, cu.Augment(rotation=5.0), cu.Augment(crop=0.1) + cu.RandomConvolution()):
+        compare.fit_hash(cu.DAN(), {"augment": repr(augment)})
+    plain, grey, chained = (found - {"fit", "DAN"} for found in roots)
+    assert (plain, grey) == (set(), set()) and chained == {"Chain", "RandomConvolution"}
