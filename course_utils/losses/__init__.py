@@ -31,6 +31,15 @@ from course_utils.losses.moments import (
 )
 from course_utils.losses.norms import batch_spectral_penalty, distance_to_longer, distance_to_radius
 from course_utils.losses.precision import full_precision
+from course_utils.losses.self_training import (
+    batch_nuclear_norm,
+    class_confusion,
+    conditional_entropy,
+    consistency,
+    minimum_class_confusion,
+    pseudo_label_cross_entropy,
+    pseudo_labels,
+)
 from course_utils.losses.transport import (
     gradient_penalty,
     pairwise_cross_entropy,
@@ -40,12 +49,16 @@ from course_utils.losses.transport import (
 )
 
 __all__ = [
+    "batch_nuclear_norm",
     "batch_spectral_penalty",
     "batch_spectral_shrinkage",
     "channel_attention",
     "channel_costs",
+    "class_confusion",
     "classifier_discrepancy",
     "cmd",
+    "conditional_entropy",
+    "consistency",
     "coral",
     "cross_entropy",
     "distance_to_longer",
@@ -61,9 +74,12 @@ __all__ = [
     "map_distance",
     "margin_disparity",
     "mean_bandwidths",
+    "minimum_class_confusion",
     "mmd",
     "multilinear_map",
     "pairwise_cross_entropy",
+    "pseudo_label_cross_entropy",
+    "pseudo_labels",
     "random_directions",
     "randomised_map",
     "reverse_gradient",

@@ -24,6 +24,13 @@ PAIRWISE = {
     "pairwise_cross_entropy": lambda s, t: losses.pairwise_cross_entropy(torch.arange(3), s).mean(),
     "transport": lambda s, t: (losses.transport_plan(d := losses.squared_distances(s, t) / s.shape[1]) * d).sum(),
     "sliced_wasserstein": lambda s, t: losses.sliced_wasserstein(s, t, torch.eye(s.shape[1], dtype=s.dtype)),
+    "conditional_entropy": lambda s, t: losses.conditional_entropy(s),
+    "minimum_class_confusion": lambda s, t: losses.minimum_class_confusion(s),
+    "batch_nuclear_norm": lambda s, t: losses.batch_nuclear_norm(s),
+    "pseudo_labels": lambda s, t: losses.pseudo_label_cross_entropy(
+        s, torch.arange(len(s)) % 3, torch.arange(len(s)) < 3
+    ),
+    "consistency": lambda s, t: losses.consistency(s, t[: len(s)], torch.arange(len(s)) < 3),
     "cross_entropy": lambda s, t: losses.cross_entropy(s, torch.zeros(len(s), dtype=torch.long)),
 }
 
@@ -43,7 +50,8 @@ def test_a_loss_under_autocast_equals_the_float32_loss(name: str) -> None:
     assert inside.item() == pytest.approx(plain.item(), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", PAIRWISE)
+# The weights of the class confusion are detached on purpose: test_self_training.py holds them fixed.
+@pytest.mark.parametrize("name", [name for name in PAIRWISE if name != "minimum_class_confusion"])
 def test_gradients_agree_with_finite_differences(name: str) -> None:
     source = points(4, 3).requires_grad_()
     target = points(5, 3, seed=1, shift=0.5)
