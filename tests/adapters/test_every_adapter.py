@@ -104,6 +104,11 @@ def test_it_is_never_handed_a_sealed_label(method: type[Adapter]) -> None:
         def players(self, net):
             return self.inner.players(net)
 
+        def refresh(self, source, target):
+            if target is not None:
+                seen.append(target)
+            self.inner.refresh(source, target)
+
     pair = feature_pair(SHOTS)
     cu.fit(Spy(), pair, **FAST)
     assert bool(seen) == (method.sides != ("source",))
