@@ -2,8 +2,9 @@
 
 python3 course.py bench results [--jobs 2] [--confirm]
 
---confirm: after code was moved about and should compute the same. The first seed of each strategy is fitted anew; where
-every number of it is the recorded one, digit for digit, the other seeds' records are kept as well.
+--confirm: after code was moved about and should compute the same, on the kind of processor that made the records. The
+first seed of each strategy is fitted anew; where every number of it is the recorded one, digit for digit, the other
+seeds' records are kept as well.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ import course_utils as cu
 from course_utils import compare, training
 
 MOMENTS = (cu.DAN(), cu.DeepCORAL())
+GAMES = (cu.DANN(), cu.ADDA(), cu.CDAN(), cu.CDANE(), cu.MCD(), cu.MDD())
+TRANSPORT = (cu.DeepJDOT(), cu.SlicedWasserstein(), cu.WDGRL())
 SEEDS = (0, 1, 2)
 TABLES = [
-    ("mnist-5k -> mnist-m-5k", (*MOMENTS, cu.DANN()), {}),
+    ("mnist-5k -> mnist-m-5k", (*MOMENTS, *GAMES, *TRANSPORT), {}),
     ("mnist-5k -> optdigits", (*MOMENTS, cu.DANN()), {}),
-    ("optdigits -> mnist-5k", (*MOMENTS, cu.DANN()), {}),
+    ("optdigits -> mnist-5k", (*MOMENTS, *GAMES, *TRANSPORT), {}),
     ("mnist-5k -> mnist-m-5k", MOMENTS, {"batchnorm": "joint"}),
     ("mnist-5k -> mnist-m-5k", (*MOMENTS, cu.DANN()), {"augment": training.LIGHT + cu.RandomConvolution()}),
 ]
