@@ -81,12 +81,12 @@ def test_the_student_is_asked_for_the_teachers_probabilities_where_the_teacher_i
 
 
 def test_the_teacher_takes_no_gradient_and_its_look_moves_no_statistics() -> None:
-    """Row 9: every module of it, dropout too, evaluates, though the loop has put the strategy into training mode."""
+    """Row 9: every module of it, dropout too, evaluates, though it was copied from a net in training mode."""
     net, adapter = toy_net(), cu.MeanTeacher()
     net.bottleneck.append(torch.nn.Dropout(0.5))
     adapter.build(net)
     modes = []
-    for module in adapter.train().teacher.modules():
+    for module in adapter.teacher.modules():
         module.register_forward_hook(lambda module, *_: modes.append(module.training))
     before = copy.deepcopy(adapter.teacher.state_dict())
     moves = adapter.steps(batch_of(net), 0.5)
