@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import explorers
 from course_utils import compare
-from course_utils.explore import stored
+from course_utils.explore import load, stored
 from course_utils.explore.pictures import tiles
 from tests.explore.counter import counter
 
@@ -61,3 +61,9 @@ def test_the_pictures_of_a_stored_explorer_are_where_the_modules_look_for_them(p
     if "sheet" in explorer.arrays:
         index = explorer.header["sheet"]
         assert len(tiles(explorer.arrays["sheet"], index)) == index["count"] > 0
+
+
+def test_the_augmentation_explorer_tells_what_the_matrix_measured() -> None:
+    """The matrix is data, which no hash of code sees."""
+    assert load(explorers.FOLDER / "augmentation.npz").header["covers"] == explorers.covered()
+    assert set(explorers.covered()) == {"rotation", "scale", "translation", "brightness", "contrast", "colour"}
