@@ -36,6 +36,7 @@ FLOORS = {
     "course_utils.compare": 7,
     "course_utils.coverage": 7,
     "course_utils.few_labels": 7,
+    "course_utils.frozen": 7,
     "course_utils.plots": 8,
     "course_utils.exercise": 8,
     "course_utils.faults": 8,
