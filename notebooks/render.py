@@ -43,9 +43,9 @@ def render(path: Path) -> float:
     """
     notebook = lesson_source.read(path)
     folder, number = path.parent.parent, path.name[:2]
-    started = time.monotonic()
+    started = computed()
     execute(notebook, path.stem, folder)
-    minutes = math.ceil((time.monotonic() - started) / 30) / 2
+    minutes = math.ceil((computed() - started) / 30) / 2
     registry = Registry(folder)
     registry.update(number, normalise(notebook), minutes)
     lesson_source.fill(notebook, path.stem, registry)
@@ -53,6 +53,13 @@ def render(path: Path) -> float:
     lesson_source.write(folder / f"{path.stem}.ipynb", nbformat.writes(notebook))
     registry.save()
     return minutes
+
+
+def computed() -> float:
+    """Seconds of a processor that kernels have taken so far: a busy machine does not stretch them."""
+    times = os.times()
+    # Windows counts no children; there only the clock is left.
+    return time.monotonic() if os.name == "nt" else times.children_user + times.children_system
 
 
 def execute(notebook: NotebookNode, stem: str, folder: Path) -> None:
