@@ -17,7 +17,7 @@ from course_utils.adapters.schedules import Ganin, Schedule
 from course_utils.data.augment import Augment
 from course_utils.data.batches import View
 from course_utils.losses import consistency, pseudo_labels
-from course_utils.nets import Net
+from course_utils.nets import Net, statistics_of
 
 
 @dataclass(eq=False)
@@ -28,13 +28,13 @@ class MeanTeacher(Adapter):
         Fisher 2018, "Self-ensembling for visual domain adaptation".
     Minimises  L_y(source) + λ / (m k) Σ_j [max q_j >= τ] |p_j - q_j|²,  and after each step  θ' <- α θ' + (1 - α) θ.
     Symbols: λ = weight · schedule(progress);  τ = threshold;  α = decay;  p = softmax of the net θ on the run's
-        augmentation of a target image;  q = that of the teacher θ' on `second_view`;  both `(m, k)`. θ' has the net's
-        weights and batch-norm statistics, is in evaluation mode and takes no gradient.
+        augmentation of a target image;  q = that of the teacher θ' on `second_view`;  both `(m, k)`. θ' follows the
+        net's weights and batch-norm statistics; it teaches in evaluation mode, normalised for the batch it looks at.
         The curve `passed` is the share of images with max q >= τ, and teaches nothing.
     Differs from the paper: the exam asks the net, not the teacher; α is the same from the first step; λ is ramped by
-        progress. French et al. let the teacher normalise by its batch and balance the classes.
-    Can go wrong: a teacher that is too quick says what the net says, one that is too slow what it said as a beginner.
-        On cached features there is no other augmentation.
+        progress; French et al. also balance the classes.
+    Can go wrong: with τ = 0 the two agree on one class for everything. A quick teacher says what the net says, a slow
+        one what it said as a beginner. On cached features both see the same.
     Taught in: notebook 11.
     """
 
@@ -70,8 +70,9 @@ class MeanTeacher(Adapter):
     @torch.no_grad()
     def _taught(self, target: View) -> Float[Tensor, "m k"]:
         images = target.images if target.second is None else target.second
-        with self.autocast():
-            return self.teacher.eval()(images).logits.float()
+        # By the batch's own statistics: the net's running ones are a mix where the run keeps the domains apart.
+        with self.autocast(), statistics_of(self.teacher.eval(), [images]):
+            return self.teacher(images).logits.float()
 
     @torch.no_grad()
     def _follow(self) -> None:
