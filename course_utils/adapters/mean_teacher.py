@@ -53,7 +53,7 @@ class MeanTeacher(Adapter):
     def build(self, net: Net) -> None:
         # In a tuple, or the net would count as the strategy's own module: optimised and saved twice.
         self._net = (net,)
-        self.teacher = copy.deepcopy(net).requires_grad_(False)
+        self.teacher = copy.deepcopy(net).requires_grad_(False).eval()
 
     def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
         source, target = batch.forward()
@@ -71,7 +71,7 @@ class MeanTeacher(Adapter):
     def _taught(self, target: View) -> Float[Tensor, "m k"]:
         images = target.images if target.second is None else target.second
         # By the batch's own statistics: the net's running ones are a mix where the run keeps the domains apart.
-        with self.autocast(), statistics_of(self.teacher.eval(), [images]):
+        with self.autocast(), statistics_of(self.teacher, [images]):
             return self.teacher(images).logits.float()
 
     @torch.no_grad()

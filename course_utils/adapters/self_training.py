@@ -56,7 +56,7 @@ class PseudoLabels(Adapter):
     """
 
     weight: float = 1.0
-    threshold: float = 0.9
+    threshold: float = 0.95
     schedule: Schedule = field(default_factory=Ganin)
 
     def __post_init__(self) -> None:
