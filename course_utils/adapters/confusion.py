@@ -20,8 +20,8 @@ class MCC(Adapter):
     Symbols: λ = weight · schedule(progress);  p = softmax of the target's logits / temperature `(m, k)`;
         w_i = 1 + exp(-H(p_i)), of mean 1 over the batch, and constant;  C `(k, k)`.
     Differs from the paper: λ is ramped, where the paper takes 1 from the first step.
-    Can go wrong: it looks at the target alone and trusts the net: a class that was wrong from the start stays wrong,
-        and surer. A class of which a batch has no image counts all the same, so batches should hold several of each.
+    Can go wrong: it looks at the target alone and trusts the net: where that begins near chance, as on
+        mnist-5k -> mnist-m-5k, it ends sure and wrong. A class of which a batch has no image counts all the same.
     Taught in: notebook 11.
     """
 
