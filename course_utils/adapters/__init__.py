@@ -14,7 +14,9 @@ from course_utils.adapters.moments import CMD, DAN, JAN, DeepCORAL
 from course_utils.adapters.norms import BSP, HAFN, SAFN
 from course_utils.adapters.schedules import Constant, Ganin, Ramp
 from course_utils.adapters.self_training import EntropyMinimisation, FixMatch, PseudoLabels
+from course_utils.adapters.source_free import SHOT, SHOTIM
 from course_utils.adapters.stochastic_norm import StochNorm
+from course_utils.adapters.test_time import TENT
 from course_utils.adapters.transport import WDGRL, DeepJDOT, SlicedWasserstein
 from course_utils.data.batches import View
 
@@ -27,6 +29,7 @@ ADAPTERS = (
     *(L2SP, DELTA, BSS, StochNorm),
     *(MixUp, CutMix),
     *(EntropyMinimisation, MCC, BNM, PseudoLabels, FixMatch, MeanTeacher),
+    *(SHOTIM, SHOT, TENT),
 )
 
 __all__ = ["ADAPTERS", "Adapter", "Batch", "Constant", "Ganin", "Ramp", "View", *(a.__name__ for a in ADAPTERS)]

@@ -40,6 +40,7 @@ from course_utils.losses.self_training import (
     pseudo_label_cross_entropy,
     pseudo_labels,
 )
+from course_utils.losses.source_free import centroid_labels, information_maximisation
 from course_utils.losses.transport import (
     gradient_penalty,
     pairwise_cross_entropy,
@@ -52,6 +53,7 @@ __all__ = [
     "batch_nuclear_norm",
     "batch_spectral_penalty",
     "batch_spectral_shrinkage",
+    "centroid_labels",
     "channel_attention",
     "channel_costs",
     "class_confusion",
@@ -68,6 +70,7 @@ __all__ = [
     "full_precision",
     "gaussian_kernel",
     "gradient_penalty",
+    "information_maximisation",
     "inverted_labels",
     "jmmd",
     "l2_sp",

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 import course_utils as cu
-from course_utils import training
 from course_utils.adapters.base import Adapter, Batch
 from course_utils.nets import Net, Output
 from tests.adapters.games import assert_same, built, double, gradients, leaves, log_loss, net_of_width, wide
+from tests.adapters.traces import same, trace
 from tests.adapters.views import view
 from tests.toys import CLASSES, FAST, feature_pair, toy_pair
 
@@ -99,27 +99,6 @@ def test_an_evaluation_changes_nothing_that_a_strategy_keeps(adapter: Adapter) -
 
 
 # -- ADDA --------------------------------------------------------------------------------------------------------------
-
-State = dict[str, torch.Tensor]
-
-
-def trace(adapter: Adapter, **options: object) -> tuple[list[State], list[State], cu.training.Run]:
-    """The states of net and strategy before each step of a run and after the last, and the run."""
-    nets, adapters = [], []
-
-    def batch(run, batches, step, whole=training._batch):
-        nets.append(copy.deepcopy(run.net.state_dict()))
-        adapters.append(copy.deepcopy(run.adapter.state_dict()))
-        return whole(run, batches, step)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "_batch", batch)
-        run = cu.fit(adapter, toy_pair(), **FAST | options)
-    return [*nets, run.net.state_dict()], [*adapters, run.adapter.state_dict()], run
-
-
-def same(one: State, other: State, part: str = "") -> bool:
-    return all(torch.equal(tensor, other[name]) for name, tensor in one.items() if name.startswith(part))
 
 
 def test_the_first_stage_is_source_only_to_the_last_bit() -> None:
