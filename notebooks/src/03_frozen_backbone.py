@@ -3,7 +3,7 @@
 #
 # Sixteen photographs. From each of them one small square, with a name on it: sixteen labels, and there will be no more. The squares that are to be named come from the left of the photographs, where nobody has labelled anything.
 #
-# The network that is asked has learned other names, on other photographs. In this lesson it learns nothing: not one of its weights moves.
+# The network that is asked has learned a thousand other names, on other photographs. In this lesson it learns nothing: not one of its weights moves.
 
 # %% id="setup" tags=["setup"]
 import numpy as np
@@ -62,11 +62,11 @@ for view, x in views.items():
 plots.image_grid(rows, "The network finds most photographs again, colours few (pale: wrong)")
 
 # %% [markdown] id="nobody-was-trained"
-# Above: the first new patch of each class. Below each, the labelled patch next to it by the network's numbers, and by the mean colours of a 4 x 4 grid; pale ones are of another photograph. Over five draws of the sixteen labels, and all 480 new patches, the network is right {{measured:03-1:network}} times in 100, and colours {{measured:03-1:colours}} times.
+# Above: the first new patch of each class. Below it, the labelled patch nearest by the network's 1,280 numbers, and by the mean colours of a 4 x 4 grid; pale: another photograph. Over five draws of labels the network is right {{measured:03-1:network}} times in 100, and colours {{measured:03-1:colours}} times.
 #
 # Look at the thirteenth. A black coat lies next to an officer, and it belongs to a man with a camera. Keep him in mind.
 #
-# The figure does not show where this comes from. For a cat, an espresso and a palace the network has names of its own; for gravel, galaxies or a retina it has none.
+# The figure does not show where this comes from: the network has names of its own for a cat and an espresso, none for gravel. Nor are these classes in the usual sense: *cat* is this one cat. Many dogs under one name come below.
 
 # %% [markdown] id="what-it-takes" tags=["header", "objectives"]
 # | Minutes | Before it | Skip if | Data |
@@ -216,7 +216,7 @@ print("Logistic regression and the torch layer give 97 of 100 patches the same n
 #
 # This network's weights were trained on pixels from -1 to 1. Tutorials, and the article, subtract ImageNet's mean and divide by its standard deviation, whatever the weights. Lesson 02 did that to the exam alone. Now be consistent: the wrong constants everywhere, for the patches that are taught and for those that are asked.
 #
-# There are five exams. Each shows the left of the same sixteen photographs: as taken, painted, in pencil, as bare edges, and at night.
+# There are five exams. Each shows the left of the same sixteen photographs: as taken, painted, in pencil, as bare edges, and at night. Three of them will do for now.
 
 # %% id="five-styles"
 styles = {name: cu.domain(f"patches/{name}") for name in ("photo", "painted", "pencil", "edges", "night")}
@@ -381,7 +381,7 @@ parts.drop("photo").round().loc[list(styles)[1:]]
 # %% [markdown] id="two-kinds-of-loss" tags=["experiment"]
 # Of what pencil takes, {{measured:03-3:boundary}} points lie with the boundary and {{measured:03-3:features}} with the features. The backbone keeps pencil drawings apart, in drawers that the probe has never opened.
 #
-# Edges are another matter. There the features lose {{measured:03-3:edges}}, and no linear reader will bring those back.
+# Edges are another matter. There the features lose {{measured:03-3:edges}}, and no linear reader with as many labels will bring those back.
 #
 # Colours with labels of their own (triangles) are the floor. In pencil, whoever learned from photographs stands hardly above it.
 #
@@ -427,7 +427,7 @@ beside(plots.shot_curve(curve, "One pencil label a class outdoes 105 photographs
 #
 # A seed draws the labelled patches, the same for both readers, and its few are among its more. Look at the bands: with one label a class, luck alone is worth up to {{measured:03-4:luck}} points. Whoever reports one draw reports the weather.
 #
-# But pencil makes it easy: each class is *one* drawing, and its patches resemble each other. PACS has photographs, paintings, cartoons, and sketches by many hands. The course keeps its curve as a record; once PACS is here (`docs/data.md`), `which = "pacs/photo -> pacs/sketch"` computes it.
+# But pencil makes it easy: each class is *one* drawing, and its patches resemble each other. PACS has photographs, paintings, cartoons, and sketches by many hands, of dogs, guitars, houses and four classes more. The course keeps its curve as a record; once PACS is here (`docs/data.md`), `which = "pacs/photo -> pacs/sketch"` computes it.
 
 # %% id="k-shots-of-sketches" tags=["experiment"]
 at_pacs = 100 * frozen.record("pacs").pivot_table("accuracy", ["constants", "taught"], "exam")
@@ -440,7 +440,7 @@ beside(
 # %% [markdown] id="read-the-sketches" tags=["experiment"]
 # A probe of photographs reads {{measured:03-4:photo}} of 100 photographs of PACS, {{measured:03-4:art_painting}} paintings, {{measured:03-4:cartoon}} cartoons and {{measured:03-4:sketch}} sketches. One label a class gives {{measured:03-4:sketch_1}}, with luck {{measured:03-4:high}}, without {{measured:03-4:low}}, and that is no gain. With five labels every draw gains, and with all the probe reads {{measured:03-4:all}}.
 #
-# So the answer stands, with a smaller margin: what the target asks for are a few labels of its own kind.
+# The drop splits as before: with 60 labels a class of its own, a probe reads {{measured:03-4:own_cartoon}} cartoons. Most was lost with the boundary, and the rest with the features, which is more than in pencil.
 
 # %% id="claims-on-features" tags=["claim"]
 read = {view: round(np.mean(r)) for view, r in right.items()}
@@ -488,7 +488,8 @@ one = 100 * curve.query("shots == 1").pivot(index="seed", columns="learner", val
 measured = {"one": one["LinearProbe"].mean(), "none": unlabelled, "luck": np.ptp(one, axis=0).max()}
 of = 100 * sketches.query("learner == 'LinearProbe'").pivot(index="shots", columns="seed", values="accuracy")
 measured |= {"sketch_1": of.loc[1].mean(), "low": of.loc[1].min(), "high": of.loc[1].max(), "all": of.loc["all"].mean()}
-measured = {name: round(value) for name, value in (measured | at_pacs.loc["own", "first"].to_dict()).items()}
+measured |= at_pacs.loc["own", "first"].to_dict() | {"own_cartoon": at_pacs.loc["own", "own"]["cartoon"]}
+measured = {name: round(value) for name, value in measured.items()}
 sentence = "With one pencil label a class a probe and prototypes each read at least 10 more of 100 than a probe of 1,680 photographs, in every draw"
 lab.claim("03-4", sentence, holds=one.min().min() - unlabelled >= 10, measured=measured)
 
