@@ -604,7 +604,7 @@ lab.check("04-ex2", answer)
 # answer = "decay"
 # ```
 #
-# Set `weight_decay=1.0` in a fit with a tiny learning rate and look at print. AdamW's decay is multiplied by the rate, so it is felt when the rate is large.
+# Decay takes a share of every weight at every step, task or no task. The leash's pull is $\alpha (w - w^0)$: at the start it is zero, and nothing else moves the weights away.
 # </details>
 
 # %% [markdown] id="recap" tags=["recap"]
