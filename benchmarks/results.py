@@ -1,6 +1,6 @@
 """Makes every run record that a lesson reads, into results/. Records that are still true are kept.
 
-python3 course.py bench results [--jobs 2] [--confirm]
+python3 course.py bench results [--jobs 2] [--only patches] [--confirm]
 
 --confirm: after code was moved about and should compute the same, on the kind of processor that made the records. The
 first seed of each strategy is fitted anew; where every number of it is the recorded one, digit for digit, the other
@@ -17,7 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 import course_utils as cu
-from course_utils import compare, training
+from course_utils import adapters, compare, training
+from course_utils.data.pair import DomainPair
 
 MOMENTS = (cu.DAN(), cu.DeepCORAL())
 GAMES = (cu.DANN(), cu.ADDA(), cu.CDAN(), cu.CDANE(), cu.MCD(), cu.MDD())
@@ -32,6 +33,22 @@ TABLES = [
 ]
 """Pair, strategies, and the settings of `fit` that differ from its defaults: each row is one table of a lesson."""
 
+UNLABELLED = tuple(a() for a in adapters.ADAPTERS if a.sides == ("source", "target") and a.second_view is None)
+"""All strategies that look at both domains and at no target label; features have no second view to compare."""
+PHOTOGRAPHS = [
+    (f"patches/photo@imagenet_net -> patches/{style}@imagenet_net", UNLABELLED, {})
+    for style in ("painted", "pencil", "night")
+]
+"""On cached features of the ImageNet network. `edges` is a development pair."""
+
+
+def opened(name: str) -> DomainPair:
+    """The pair of this name; `set@imagenet_net` are features of the ImageNet network."""
+    if "@" not in name:
+        return cu.pair(name)
+    source, target = (cu.extract(cu.nets.imagenet_net(), cu.domain(side.split("@")[0])) for side in name.split(" -> "))
+    return cu.pair((source, target))
+
 
 def remove_stale() -> int:
     """Records of other code, data or settings would only fail the test that looks for them."""
@@ -44,13 +61,13 @@ def remove_stale() -> int:
 def confirm(jobs: int) -> int:
     """Fits the first seed of whatever is stale; returns how many records are true again."""
     kept = 0
-    for name, strategies, settings in TABLES:
+    for name, strategies, settings in TABLES + PHOTOGRAPHS:
         every = [cu.SourceOnly(), cu.AdaBN(), *strategies, cu.TargetOnly()]
         files = {a: [compare.record_path(name, a, seed, settings) for seed in SEEDS] for a in every}
         old = {a: [compare.load_record(path) for path in paths if path.exists()] for a, paths in files.items()}
         stale = [a for a, records in old.items() if records and not all(map(compare.is_true, records))]
         with tempfile.TemporaryDirectory() as folder:
-            fresh = compare.computed([(a, old[a][0].seed) for a in stale], cu.pair(name), settings, jobs, Path(folder))
+            fresh = compare.computed([(a, old[a][0].seed) for a in stale], opened(name), settings, jobs, Path(folder))
         for adapter, record in zip(stale, fresh, strict=True):
             if record == dataclasses.replace(old[adapter][0], code=record.code, data=record.data):
                 for other in old[adapter]:
@@ -67,12 +84,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--jobs", type=int, default=2)
     options.add_argument("--confirm", action="store_true")
+    options.add_argument("--only", help="make the tables of pairs whose name holds this")
     given = options.parse_args()
     if given.confirm:
         print(f"{confirm(given.jobs)} records hold as they were", flush=True)
     print(f"removed {remove_stale()} stale records", flush=True)
-    for name, strategies, settings in TABLES:
-        table = cu.runs(strategies, cu.pair(name), SEEDS, settings=settings, jobs=given.jobs, folder=compare.RECORDS)
+    for name, strategies, settings in TABLES + PHOTOGRAPHS:
+        if given.only and given.only not in name:
+            continue
+        table = cu.runs(strategies, opened(name), SEEDS, settings=settings, jobs=given.jobs, folder=compare.RECORDS)
         with pd.option_context("display.width", 160, "display.precision", 3):
             print(f"\n{name} {settings or ''}\n{table.summary()}", flush=True)
 

@@ -17,6 +17,7 @@ PLACE = re.compile(r"<!-- (?P<name>[\w:-]+) -->.*?<!-- /(?P=name) -->", re.DOTAL
 sys.path[:0] = [str(ROOT)]
 
 
+VALIDATOR = "CalibratedInformationMaximisation"
 ORDER = ("SourceOnly", "AdaBN", "DAN", "DeepCORAL", "DANN", "TargetOnly")
 
 
@@ -73,6 +74,26 @@ def _table(pair: str) -> str:
     return "\n" + "\n".join(rows) + "\n"
 
 
+def _every(pair: str) -> str:
+    """All strategies with records on a pair, best first, with the score that the validator gave them unseen."""
+    from course_utils import compare
+
+    records = [compare.load_record(p) for p in sorted((compare.RECORDS / pair).glob("*.json"))]
+    if not records:
+        raise MissingRecordsError(f"results/{pair} is empty: `python3 course.py bench results` makes its records.")
+    table = compare.Table(records[0].pair, tuple(records))
+    scores: dict[str, list[float]] = {}
+    for record in records:
+        scores.setdefault(record.method, []).append(record.history[VALIDATOR][-1])
+    score = {method: sum(found) / len(found) for method, found in scores.items()}
+    chosen = max(score.keys() - {"TargetOnly"}, key=score.get)
+    rows = [f"| {table.pair} | target accuracy | lowest to highest seed | validator |", "| --- | --- | --- | --- |"]
+    for m, r in table.summary().sort_values("target", ascending=False).iterrows():
+        name = "oracle (TargetOnly)" if m == "TargetOnly" else f"{m}, chosen by the validator" if m == chosen else m
+        rows.append(f"| {name} | {r['target']:.3f} | {r['lowest']:.3f} to {r['highest']:.3f} | {score[m]:.2f} |")
+    return "\n" + "\n".join(rows) + "\n"
+
+
 def _mutants(_: str) -> str:
     defects = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text(encoding="utf-8"))["mutant"]
     return f"{len(defects)} of {len(defects)}"
@@ -88,7 +109,21 @@ def _cards(which: str) -> str:
     return f"\n{all_cards(which)}\n"
 
 
-CONTENTS = {"claim": _claim, "cards": _cards, "lessons": _lessons, "table": _table, "mutants": _mutants}
+def _strategies(_: str) -> str:
+    from strategy_table import table
+
+    return f"\n{table()}\n"
+
+
+CONTENTS = {
+    "claim": _claim,
+    "cards": _cards,
+    "lessons": _lessons,
+    "table": _table,
+    "mutants": _mutants,
+    "strategies": _strategies,
+    "every": _every,
+}
 
 
 def main() -> int:
