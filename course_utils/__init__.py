@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 
-from course_utils import losses, nets
+from course_utils import losses, nets, test_time
 from course_utils.adapters import (
     ADDA,
     BNM,
@@ -142,5 +142,6 @@ __all__ = [
     "pair",
     "resume",
     "runs",
+    "test_time",
     *_LAZY,
 ]

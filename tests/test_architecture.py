@@ -32,6 +32,7 @@ FLOORS = {
     "course_utils.adapters": 4,
     "course_utils.evaluation": 4,
     "course_utils.run": 5,
+    "course_utils.test_time": 6,
     "course_utils.training": 6,
     "course_utils.compare": 7,
     "course_utils.coverage": 7,
