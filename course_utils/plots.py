@@ -96,6 +96,8 @@ METHODS = {
     "SHOTIM": Method("SHOT-IM", "#B15928"),
     "SHOT": Method("SHOT", "#8C2D04"),
     "TENT": Method("TENT", "#8856A7"),
+    "Triplet": Method("triplet", "#FF7F00"),
+    "SupCon": Method("SupCon", "#117A65"),
     "FromScratch": Method("from scratch", "#882255"),
     "Prototypes": Method("prototypes", "#999933"),
     "TargetOnly": Method("oracle (target-only)", "#000000"),

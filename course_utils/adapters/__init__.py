@@ -9,6 +9,7 @@ from course_utils.adapters.confusion import BNM, MCC
 from course_utils.adapters.discrepancy import MCD, MDD, SWD
 from course_utils.adapters.fine_tuning import LPFT, DiscriminativeRates, FineTune, GradualUnfreezing, LinearProbe
 from course_utils.adapters.mean_teacher import MeanTeacher
+from course_utils.adapters.metric import Prototypes, SupCon, Triplet
 from course_utils.adapters.mixing import CutMix, MixUp
 from course_utils.adapters.moments import CMD, DAN, JAN, DeepCORAL
 from course_utils.adapters.norms import BSP, HAFN, SAFN
@@ -30,6 +31,7 @@ ADAPTERS = (
     *(MixUp, CutMix),
     *(EntropyMinimisation, MCC, BNM, PseudoLabels, FixMatch, MeanTeacher),
     *(SHOTIM, SHOT, TENT),
+    *(Triplet, SupCon, Prototypes),
 )
 
 __all__ = ["ADAPTERS", "Adapter", "Batch", "Constant", "Ganin", "Ramp", "View", *(a.__name__ for a in ADAPTERS)]

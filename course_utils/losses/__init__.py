@@ -20,6 +20,7 @@ from course_utils.losses.fine_tuning import (
     l2_sp,
     map_distance,
 )
+from course_utils.losses.metric import batch_hard_triplets, class_means, prototypical, supervised_contrastive
 from course_utils.losses.moments import (
     cmd,
     coral,
@@ -50,6 +51,7 @@ from course_utils.losses.transport import (
 )
 
 __all__ = [
+    "batch_hard_triplets",
     "batch_nuclear_norm",
     "batch_spectral_penalty",
     "batch_spectral_shrinkage",
@@ -57,6 +59,7 @@ __all__ = [
     "channel_attention",
     "channel_costs",
     "class_confusion",
+    "class_means",
     "classifier_discrepancy",
     "cmd",
     "conditional_entropy",
@@ -81,6 +84,7 @@ __all__ = [
     "mmd",
     "multilinear_map",
     "pairwise_cross_entropy",
+    "prototypical",
     "pseudo_label_cross_entropy",
     "pseudo_labels",
     "random_directions",
@@ -88,5 +92,6 @@ __all__ = [
     "reverse_gradient",
     "sliced_wasserstein",
     "squared_distances",
+    "supervised_contrastive",
     "transport_plan",
 ]
