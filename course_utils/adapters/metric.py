@@ -114,11 +114,9 @@ class Prototypes(Adapter):
 
     def loss(self, source: View, target: View, progress: float) -> Terms:
         here, there = (class_means(v.features, v.labels, self.means.shape[1]) for v in (source, target))
-        mine, theirs = (
-            prototypical(source.features, source.labels, *there),
-            prototypical(target.features, target.labels, *here),
-        )
-        return {"task": (mine + theirs) / 2}
+        of_source = prototypical(source.features, source.labels, *there)
+        of_shots = prototypical(target.features, target.labels, *here)
+        return {"task": (of_source + of_shots) / 2}
 
     def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
         source, target = batch.forward()

@@ -73,7 +73,7 @@ class SHOT(Adapter):
 
     share: float = 0.5
     encoder_rate: float = 0.3
-    pseudo_weight: float = 0.3
+    pseudo_weight: float = 0.1
 
     def __post_init__(self) -> None:
         between(self, "share", 0, 1)

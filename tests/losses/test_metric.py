@@ -40,9 +40,10 @@ def test_batch_hard_triplets_are_those_of_the_loop(seed: int, margin: float) -> 
 
 
 def test_the_hardest_pairs_are_chosen_and_distances_are_not_squared() -> None:
-    """By hand, on a line: 0 and 3 of one class, 5 and 9 of another."""
-    features, labels = torch.tensor([[0.0], [3.0], [5.0], [9.0]], dtype=torch.float64), torch.tensor([0, 0, 1, 1])
-    assert losses.batch_hard_triplets(features, labels, 1.0).tolist() == [0.0, 2.0, 3.0, 0.0]
+    """By hand, on a line: 0, 1 and 3 of one class, 5 and 9 of another."""
+    features = torch.tensor([0.0, 1.0, 3.0, 5.0, 9.0], dtype=torch.float64)[:, None]
+    costs = losses.batch_hard_triplets(features, torch.tensor([0, 0, 0, 1, 1]), 1.0)
+    assert costs.tolist() == [0.0, 0.0, 2.0, 3.0, 0.0]
 
 
 def test_a_batch_of_one_class_has_no_triplet_and_pulls_at_nothing() -> None:
