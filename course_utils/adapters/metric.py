@@ -63,7 +63,7 @@ class SupCon(Adapter):
     Taught in: notebook 07.
     """
 
-    weight: float = 0.3
+    weight: float = 1.0
     temperature: float = 0.1
     threshold: float = 0.9
     schedule: Schedule = field(default_factory=Ganin)
@@ -94,6 +94,7 @@ class Prototypes(Adapter):
         The head is no layer that learns: after each step it is set to the running class means, each domain's half, kept
         as batch norm keeps its own (w_c = 2 μ_c, b_c = -|μ_c|², less the mean over the classes).
     Can go wrong: a class of two shapes has a mean that is neither; with one label a class the mean is that image.
+        Squared distances are large numbers, so it is surer than it is right.
     Taught in: notebook 07.
     """
 
