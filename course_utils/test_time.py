@@ -107,8 +107,9 @@ def stream(
     learning_rate: of Adam; 0 leaves the batch's own statistics as the only adaptation.
     reset_each: begin anew with every batch. Since a batch is answered before it teaches, that is learning_rate=0;
         `stream.reset()` begins anew when it is called.
-    seed: draws the order of the images; None takes them as the part has them. Sorted by class, as in
-        `part.take(np.argsort(part.labels))`, TENT collapses.
+    seed: draws the order of the images; None takes them as the part has them. Where they lie sorted by class, as in
+        `part.take(np.argsort(part.labels))`, each batch is normalised as if its class were the domain, and the answers
+        collapse.
 
     Warns where a batch has fewer than 16 images. Raises ValueError for a net without batch norm, and for settings out
     of range; SealedLabelsError for a part whose labels are sealed.

@@ -111,7 +111,7 @@ def test_the_seed_draws_the_order_and_every_image_comes_once() -> None:
 
 
 def test_a_stream_sorted_by_class_collapses() -> None:
-    """Row 28: on mixed batches TENT keeps what the batch's statistics give, on sorted ones it loses most of it."""
+    """Row 28: a batch of one class is normalised as if that class were the domain; mixed batches lose nothing."""
     run = cu.fit(cu.SourceOnly(), toy_pair(n=300, m=900), **FAST | {"epochs": 4})
     test = run.pair.target.test
     by_class = test.take(np.argsort(test.labels, kind="stable"))
