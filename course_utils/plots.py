@@ -15,7 +15,7 @@ import io
 import itertools
 import textwrap
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -283,6 +283,36 @@ def shift_maps(
     drawing.legend(handles=handles, title=_MIX_SCALE, loc="outside lower left", ncols=5, alignment="left")
     each = "; ".join(f"{name}: mix in the {_mix(shift)}" for name, shift in zip(panels, maps, strict=True))
     return drawing.describe(f"{len(maps)} maps. {_map_in_words(classes)} {each}.")
+
+
+@style()
+def point_clouds(
+    panels: Sequence[tuple[str, Sequence[np.ndarray], Sequence[np.ndarray], Callable[[np.ndarray], np.ndarray] | None]],
+    title: str,
+    words: str,
+    rows: int = 1,
+) -> Drawing:
+    """Points in the plane, side by side: source as circles, target as triangles, in a colour for each class.
+
+    panels: a name; the source's and the target's clouds, each a list of `(n, 2)`, one a class, or a single one in ink;
+    and what shades the plane, a function of places `(m, 2)` from 0 (green) to 1 (purple), or None. words: what is seen.
+    """
+    drawing = Drawing(6.6, 0.9 + (2.0 if rows == 1 else 1.75) * rows, title)
+    grid = drawing.subplots(rows, len(panels) // rows, sharex=True, sharey=True, squeeze=False)
+    for axes, (name, source, target, _) in zip(grid.flat, panels, strict=True):
+        for clouds, marker in ((source, "o"), (target, "^")):
+            for points, colour in zip(clouds, CLASS_COLOURS if len(clouds) > 1 else [INK], strict=False):
+                face = colour if marker == "o" else "none"
+                axes.plot(*points.T, marker, color=colour, markersize=3.5, markerfacecolor=face, alpha=0.7)
+        axes.set(title=name, aspect="equal", xticks=[], yticks=[])
+    sides = grid.flat[0].axis()  # of all points, before a shade is drawn
+    across, up = np.meshgrid(np.linspace(*sides[:2], 90), np.linspace(*sides[2:], 90))
+    places = np.stack([across, up], axis=2).reshape(-1, 2).astype(np.float32)
+    for axes, (*_, shade) in zip(grid.flat, panels, strict=True):
+        if shade is not None:
+            shades = np.reshape(shade(places), (90, 90))
+            axes.imshow(shades, "PRGn_r", extent=sides, origin="lower", vmin=0, vmax=1, alpha=0.4)
+    return drawing.describe(words)
 
 
 @style()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from torch import nn
+from torch import Tensor, nn
 
 from course_utils import plots
 from course_utils.adapters.base import Adapter
@@ -31,14 +33,16 @@ def clouds(turn: float = TURN, points: int = POINTS) -> DomainPair:
     return pair((_moons("moons", 0, points, seed=0), _moons("turned moons", turn, points, seed=1)))
 
 
-def fitted(adapter: Adapter, on: DomainPair | None = None, seed: int = 0) -> Run:
-    """A tiny net, two layers wide of 64, trained on the clouds in two to six seconds. on: other clouds."""
+def fitted(adapter: Adapter, on: DomainPair | None = None, seed: int = 0, **settings: object) -> Run:
+    """A tiny net, two layers wide of 64, trained on the clouds in two to six seconds.
+
+    on: other clouds. settings: options of `fit` that differ from the toy's.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         net = _net()
-    return fit(
-        adapter, on or clouds(), net=net, epochs=80, seed=seed, batch_size=64, mixed_precision=False, snapshots=False
-    )
+    own = {"epochs": 80, "batch_size": 64, "mixed_precision": False, "snapshots": False}
+    return fit(adapter, on or clouds(), net=net, seed=seed, **own | settings)
 
 
 def picture(adapter: Adapter, title: str, on: DomainPair | None = None, seed: int = 0) -> plots.Drawing:
@@ -68,6 +72,32 @@ def draw(runs: dict[str, Run], title: str) -> plots.Drawing:
         "Each column is one net: above, two half moons (source, filled circles) and the same turned (target, hollow "
         f"triangles) over the net's two regions; below, its features. Target accuracy: {told}."
     )
+
+
+@plots.style()
+def shaded(
+    panels: Sequence[tuple[str, Run, Callable[[Tensor], Tensor]]],
+    colours: str,
+    title: str,
+    words: str,
+    classes: Sequence[int] = (0, 1),
+) -> plots.Drawing:
+    """The plane of the clouds, shaded by what a net makes of it, under the points of both domains.
+
+    panels: a name, a run, and a function of the features `(m, 64)` at every place to `(m,)` between 0 and 1.
+    colours: a colour map of matplotlib. classes: of the target's points, those that are drawn. words: what is seen.
+    """
+    drawing = plots.Drawing(2.2 * len(panels), 3.0, title)
+    for axes, (name, run, of) in zip(drawing.subplots(1, len(panels)), panels, strict=True):
+        with torch.no_grad(), run.normalised_for("target"):
+            shade = of(run.net.eval()(_plane()).features).numpy().reshape(STEPS, STEPS)
+        axes.imshow(shade, colours, extent=(-EDGE, EDGE) * 2, origin="lower", vmin=0, vmax=1, alpha=0.8)
+        for side, marker, colour in (("source", "o", plots.GREY), ("target", "^", plots.INK)):
+            part = getattr(run.pair, side).test
+            places = part.images[np.isin(part.labels, classes) | (side == "source")]
+            axes.plot(*places.T, marker, color=colour, markersize=3, markerfacecolor="none", alpha=0.7)
+        axes.set(title=name, xticks=[], yticks=[], xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE))
+    return drawing.describe(words)
 
 
 def _moons(name: str, turn: float, points: int, seed: int) -> Domain:
@@ -101,10 +131,8 @@ def _net(width: int = 64) -> Net:
 
 def _regions(axes: Axes, run: Run) -> None:
     """What the net calls every place of the plane, when it is normalised for the target."""
-    steps = np.linspace(-EDGE, EDGE, STEPS, dtype=np.float32)
-    plane = torch.from_numpy(np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2))
     with torch.no_grad(), run.normalised_for("target"):
-        called = run.net.eval()(plane).logits.argmax(1).numpy().reshape(STEPS, STEPS)
+        called = run.net.eval()(_plane()).logits.argmax(1).numpy().reshape(STEPS, STEPS)
     colours = ListedColormap(list(plots.class_colours(CLASSES).values()))
     axes.imshow(
         called, extent=(-EDGE, EDGE) * 2, origin="lower", aspect="auto", cmap=colours, vmin=0, vmax=1, alpha=0.16
@@ -112,6 +140,12 @@ def _regions(axes: Axes, run: Run) -> None:
     for side in ("source", "target"):
         _points(axes, side, getattr(run.pair, side).test.images, getattr(run.pair, side).test.labels)
     axes.set(xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE))
+
+
+def _plane() -> Float[Tensor, "m 2"]:
+    """Every place that is drawn, row by row from below."""
+    steps = np.linspace(-EDGE, EDGE, STEPS, dtype=np.float32)
+    return torch.from_numpy(np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2))
 
 
 def _features(axes: Axes, run: Run) -> None:

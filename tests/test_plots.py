@@ -39,6 +39,7 @@ SHOTS = pd.DataFrame([(name, k, seed, 0.5) for name in TABLE.index for k in (1, 
 SHOTS.columns = ["learner", "shots", "seed", "accuracy"]
 PIXELS = RANDOM.integers(0, 256, (4, 3, 16, 16)).astype(np.uint8)
 LOGITS = np.eye(10)[(LABELS + (RANDOM.random(40) < 0.3)) % 10] * RANDOM.random((40, 1)) * 6
+POINTS = RANDOM.normal(size=(30, 2))
 TITLE = "A title that says what was found, and is so long that it has to be broken into at least two lines"
 
 
@@ -53,6 +54,11 @@ DRAWN = {
         [f"elephant {i}" for i in range(7)],
         ["source-only", "DANN"],
         TITLE,
+    ),
+    "point_clouds": lambda: plots.point_clouds(
+        [("before", [POINTS], [POINTS + 2], None), ("after", [POINTS], [POINTS], lambda places: places[:, 0] > 0)],
+        TITLE,
+        "Circles and triangles apart, then triangles on circles.",
     ),
     "curves": lambda: plots.curves({n: a_history(0.6) for n in ("DAN", "DANN", "Mine")}, "accuracy", TITLE, "", 0.6),
     "bars": lambda: plots.bars(TABLE, TITLE),
@@ -207,6 +213,22 @@ def closest(colours, others, eye):
 def test_the_two_added_colours_are_no_closer_than_okabe_and_itos_are(eye):
     eight, added = plots.CLASS_COLOURS[:8], plots.CLASS_COLOURS[8:]
     assert closest(added, plots.CLASS_COLOURS, eye) > min(closest(eight, eight, eye), 20)
+
+
+def test_the_plane_is_shaded_where_the_points_lie_and_the_domains_differ_in_shape():
+    """Read at a point, the shade is what the function says of that place: neither flipped nor turned."""
+    source, target = [POINTS, POINTS + 3], [POINTS * [1, -1]]
+    drawing = plots.point_clouds([("a", source, target, lambda at: at[:, 0] + 10 * at[:, 1])], TITLE, "")
+    (axes,) = drawing.axes
+    (shade,) = axes.images
+    left, right, low, high = shade.get_extent()
+    rows, columns = shade.get_array().shape
+    for x, y in POINTS:
+        there = shade.get_array()[int((y - low) / (high - low) * rows), int((x - left) / (right - left) * columns)]
+        assert abs(there - (x + 10 * y)) < 1
+    assert [line.get_marker() for line in axes.lines] == ["o", "o", "^"]
+    assert [line.get_color() for line in axes.lines] == [*plots.CLASS_COLOURS[:2], plots.INK]
+    assert axes.lines[2].get_markerfacecolor() == "none"
 
 
 def test_eleven_classes_are_refused_because_nobody_tells_the_colours_apart():

@@ -22,6 +22,13 @@ def test_the_target_is_the_source_turned_and_shares_no_point_with_it() -> None:
     assert not {tuple(place) for place in source.images} & {tuple(place) for place in back}
 
 
+def test_a_toy_takes_other_settings_and_refuses_a_misspelt_one() -> None:
+    settings = toy.fitted(cu.SourceOnly(), epochs=1, batchnorm="source").settings
+    assert (settings.epochs, settings.batchnorm, settings.batch_size) == (1, "source", 64)
+    with pytest.raises(TypeError, match="batchnorm"):
+        toy.fitted(cu.SourceOnly(), batch_norm="source")
+
+
 @pytest.fixture(scope="module")
 def runs() -> dict:
     return {"source-only": toy.fitted(cu.SourceOnly()), "DeepCORAL": toy.fitted(cu.DeepCORAL())}
@@ -41,6 +48,21 @@ def test_the_regions_are_what_the_net_answers_where_the_points_lie(runs) -> None
     at = np.round((places + toy.EDGE) / (2 * toy.EDGE) * (toy.STEPS - 1)).astype(int)
     scored = run.evaluations[-1]["target_logits"].argmax(1)
     assert (called[at[:, 1], at[:, 0]] == scored).mean() > 0.97
+
+
+def test_a_shade_is_what_was_made_of_the_features_where_the_points_lie(runs) -> None:
+    """Read at a target point, the shade is the probability that the exam's logits give; only one class is drawn."""
+    run = runs["DeepCORAL"]
+    panels = [(name, each, lambda f, net=each.net: net.head(f).softmax(1)[:, 1]) for name, each in runs.items()]
+    drawing = toy.shaded(panels, "Purples", "A title", "What is seen.", classes=[1])
+    part, logits = run.pair.target.test, torch.from_numpy(run.evaluations[-1]["target_logits"])
+    at = np.round((part.images + toy.EDGE) / (2 * toy.EDGE) * (toy.STEPS - 1)).astype(int)
+    shades = drawing.axes[1].images[0].get_array()[at[:, 1], at[:, 0]]
+    assert np.abs(shades - logits.softmax(1)[:, 1].numpy()).mean() < 0.03
+    assert [len(line.get_xdata()) for line in drawing.axes[1].lines] == [
+        len(run.pair.source.test),
+        (part.labels == 1).sum(),
+    ]
 
 
 def test_the_figure_has_a_column_for_each_net_and_says_its_accuracy(runs) -> None:
