@@ -142,11 +142,11 @@ def palace() -> Explorer:
     patches = patches[torch.randperm(len(patches), generator=torch.Generator().manual_seed(0))[: len(images)]]
     halves = np.random.default_rng(0).permutation(len(images)).reshape(2, -1)
     shown = np.unique(test.labels, return_index=True)[1][:6]  # more would be too small in print
-    frames, accuracies, distances = {}, [], []
+    frames, accuracies, distances, net = {}, [], [], run.net.eval()
     for step in range(11):
         shifted = (step / 10 * patches - images).abs()
         with torch.inference_mode():
-            still, moved = run.net(images[halves[0]]), run.net(shifted[halves[1]])
+            still, moved = (net(pictures) for pictures in (images[halves[0]], shifted[halves[1]]))
         frames[step / 10] = shifted[shown]
         accuracies.append(evaluation.accuracy(moved.logits, test.labels[halves[1]]))
         distances.append(evaluation.proxy_a_distance(still.features, moved.features))

@@ -91,7 +91,7 @@ photo = torch.from_numpy(load_sample_image("china.jpg").transpose(2, 0, 1) / np.
 patches = photo.unfold(1, 28, 16).unfold(2, 28, 16).flatten(1, 2).transpose(0, 1)
 patches = patches[torch.randperm(len(patches))[: len(digits)]]
 palace = {strength: (strength * patches - digits).abs() for strength in (0, 0.2, 0.4, 0.6, 0.8, 1)}
-rows = {f"strength {s}": (255 * palace[s][::100]).byte().numpy() for s in (0, 0.4, 0.6, 1)}
+rows = {f"strength {s}": (255 * palace[s][::100]).byte().numpy() for s in (0, 0.4, 1)}
 plots.show(plots.image_grid(rows, "The labels stay, the pictures move"))
 
 # %% [markdown] id="move-the-meaning" tags=["step"]
@@ -125,7 +125,7 @@ def another_mix(logits, labels):
 own, opt = ((seen[0][name].logits, tests[name].labels) for name in ("mnist-5k", "optdigits"))
 piles = {
     "mnist-5k": own,
-    "covariate shift: over the palace, strength 0.6": (runs[0].net(palace[0.6]).logits, labels),
+    "covariate shift: over the palace, strength 0.4": (runs[0].net.eval()(palace[0.4]).logits, labels),
     "concept shift: as the other clerk labels it": (own[0], across[labels]),
     "label shift: mnist-5k in another mix": another_mix(*own),
     "optdigits": opt,
@@ -355,7 +355,7 @@ plots.show(plots.image_grid(rows, "Each dial spoils the digit in its own way, st
 # %% id="turn-the-dials" tags=["experiment"]
 rows = []
 for seed, name, strength in [(seed, name, s) for seed in range(3) for name in dials for s in palace]:
-    net = runs[seed].net
+    net = runs[seed].net.eval()
     still, moved = net(digits[halves[0]]), net(dials[name][strength][halves[1]])
     score = evaluation.accuracy(moved.logits, labels[halves[1]])
     row = {"seed": seed, "dial": name, "strength": strength, "accuracy": score}
@@ -399,8 +399,8 @@ mix, picture = 100 * (both.iloc[4] - both.iloc[5]), 100 * (both.iloc[0] - both.i
 lab.claim(
     "01-2",
     "Another mix of classes takes at least 8 points off the accuracy on optdigits and moves the mean over classes "
-    "by less than 2; a photograph behind the digits takes at least 30 off both",
-    holds=mix.iloc[0] >= 8 and abs(mix.iloc[1]) < 2 and picture.min() >= 30,
+    "by less than 2; a photograph behind the digits takes at least 40 off both",
+    holds=mix.iloc[0] >= 8 and abs(mix.iloc[1]) < 2 and picture.min() >= 40,
     measured={"mix": round(mix.iloc[0]), "mean": mix.iloc[1], "picture": picture.min()},
 )
 
@@ -437,7 +437,7 @@ left, right, specked = (
     images.mean(1).flatten(1) for images in (digits[halves[0]], digits[halves[1]], speck[halves[1]])
 )
 apart = {"speck": evaluation.proxy_a_distance(left, specked), "clerks": evaluation.proxy_a_distance(left, right)}
-still, moved = runs[0].net(digits), runs[0].net(speck)
+still, moved = (runs[0].net.eval()(pictures) for pictures in (digits, speck))
 inside = evaluation.proxy_a_distance(still.features[halves[0]], moved.features[halves[1]])
 score = {
     "speck": evaluation.accuracy(moved.logits, labels),
@@ -458,7 +458,7 @@ pd.DataFrame({"A-distance of pixels": apart, "points lost": cost}).round(1)
 # %% [markdown] id="what-a-distance-answers" tags=["failure-mode"]
 # A distance of {{measured:01-5:speck}} without a fall, and a fall of {{measured:01-5:clerks}} points without a distance.
 #
-# The pixel could have been avoided: of features, which hardly look into that corner, the same distance is {{measured:01-5:features}}. The clerk could not. When only $p(y \mid x)$ moves, nothing that reads pictures alone will notice, with this ruler or a better one.
+# The pixel could have been avoided: of this network's features the same distance is {{measured:01-5:features}}. The clerk could not. When only $p(y \mid x)$ moves, nothing that reads pictures alone will notice, with this ruler or a better one.
 #
 # A distance answers "do they differ?". A fall answers "does the difference matter to this network?". The second question cannot be answered without labels of the target.
 

@@ -67,9 +67,9 @@ plots.bars(bars, "One augmentation, no adaptation: on the mean it reads most")
 # %% [markdown] id="what-was-done"
 # {{measured:05-1:live}} of 100; the run above is seed 0 of the top bar. The four coloured bars below it were shown unlabelled pictures of the target (lessons 08 and 09), and only DANN's best seed comes level. The top one was shown none.
 #
-# To change a picture at random in training, and keep its label, is **augmentation**. Here it beats adaptation. Elsewhere the same trick buys nothing, and one that is in every tutorial makes things worse.
+# To change a picture at random in training, and keep its label, is **augmentation**. Here, on the mean of three seeds, it beats adaptation.
 #
-# One thing the bars hide. These filters were picked by their paper, but accuracies of six candidates on this very target, on seed 0, had been seen before they were kept. They were not the best of the six. The number flatters a little all the same.
+# One thing the bars hide. Their paper picked these filters, but the authors of this lesson had seen six candidates on this very target, on seed 0, before they kept them. They were not the best of the six. The number flatters a little all the same.
 
 # %% [markdown] id="what-it-takes" tags=["header", "objectives"]
 # | Minutes | Before it | Skip if | Data |
@@ -255,12 +255,12 @@ plots.matrix(matrix, "An augmentation covers the shift it imitates, and may unco
 # %% [markdown] id="blocks-of-the-matrix" tags=["experiment"]
 # Each row is a way to train on plain digits, each column a test, each number the mean of three networks. Read it by blocks.
 #
-# Geometry owns *rotate* and *scale*. Rows that change values own *fog*; of these only those that make negatives read the *inverse*. Speckled noise was imitated by nobody, and FDA leads there: a matrix also shows what its authors cannot explain.
+# Both rows with geometry own *rotate* and *scale*. The four rows with strong tones own *fog*; of these only those that make negatives read the *inverse*. Speckled noise was imitated by nobody, and FDA leads there: a matrix also shows what its authors cannot explain.
 #
 # Now read the second row on, past the scans of *optdigits*. On photographs geometry reads {{measured:05-2:geometry}} of 100 where *nothing* reads {{measured:05-2:nothing}}. In fog both guess. And RandAugment, which spares you the choice, reads {{measured:05-2:RandAugment}} photographs.
 
 # %% [markdown] id="what-the-matrix-does-not-say" tags=["experiment"]
-# Own up: the course's default, small moves, is of that family. The source-only of the first figure, at {{measured:05-2:default}}, learned with it. Measured against *nothing*, filters gain less: from {{measured:05-2:nothing}} to {{measured:05-2:random convolution}}.
+# The course's own default, small moves, is of that family, and it costs too. The source-only of the first figure, at {{measured:05-2:default}}, learned with it. Measured against *nothing*, filters gain less: from {{measured:05-2:nothing}} to {{measured:05-2:random convolution}}.
 #
 # FDA, the one row that looked at photographs, reads {{measured:05-2:FDA}}: a tint is not a photograph. MixUp and CutMix do not help there.
 #
@@ -303,7 +303,7 @@ with plots.style():
 drawing.describe("; ".join(f"{name} {value:.0f}" for name, value in gap.items()) + " points.")
 
 # %% [markdown] id="coverage-is-no-sum" tags=["experiment"]
-# Turned, shrunk, fogged, inverted: the chain holds what each part held. On photographs it gives up some points, on noise and stripes many. A network of this size has to be right about more at once.
+# Turned, shrunk, fogged, inverted: there the chain holds what its better part held. On photographs, scans and edges it gives up some points, on noise and stripes many. A guess: a network of this size has to be right about more at once. No other size was tried.
 #
 # So choose by the shift that you expect. "As much as possible" is a choice too, and it has a price.
 
@@ -323,7 +323,7 @@ pd.DataFrame(
 )
 
 # %% [markdown] id="who-still-gains" tags=["experiment"]
-# Without filters {{measured:05-4:room_without}} points lie between source-only and the oracle; with them {{measured:05-4:room_with}}. What AdaBN repaired, the filters had taught already, and its bar hardly moves. DANN still gains, on every seed, and so do the two that match moments, a little.
+# Without filters {{measured:05-4:room_without}} points lie between source-only and the oracle; with them {{measured:05-4:room_with}}. With filters AdaBN's bar hardly moves, as if they had taught what it repaired. DANN still gains, on every seed, and so do the two that match moments, a little.
 #
 # Each of them also ends higher than without filters, so nobody has to choose. But a method's "gain over source-only" is a statement about that source-only: {{measured:05-4:dann_without}} points or {{measured:05-4:dann_with}} for DANN, with the same code.
 #
@@ -388,22 +388,19 @@ lab.claim(
 # %% id="guess-the-exam-at-home" tags=["failure-mode", "quiz"]
 options = {
     "half of them are mixed up": "So the warning goes. Look at what the network found instead.",
-    "hardly any is mixed up": "It finds marks by which a turned 6 of these writers is no 9.",
+    "hardly any is mixed up": "It must have found marks by which a turned 6 of these writers is no 9.",
 }
 question = "After training on digits turned by up to half a turn, what becomes of upright 6s and 9s at home?"
 lab.quiz("05-q4", question, options, answer="hardly any is mixed up")
 
 # %% id="thirty-or-all-the-way" tags=["failure-mode"]
-scans = torch.from_numpy(np.array(tests["optdigits"].images)) / 255
-scores = {}
+exams, scores = {"home": home, "other": tests["optdigits"]}, {}
 for degrees in (30, 180):
     for seed in range(3):
         rotated = cu.Augment(rotation=degrees)
         run = cu.fit(cu.SourceOnly(), pair, augment=rotated, epochs=8, seed=seed, snapshots=False)
-        with torch.inference_mode():
-            answers = {"home": (run.outputs(home).logits, home), "other": (run.net(scans).logits, tests["optdigits"])}
-        for exam, (logits, part) in answers.items():
-            scores[exam, degrees, seed] = evaluation.per_class_accuracy(logits, part.labels)
+        for exam, part in exams.items():
+            scores[exam, degrees, seed] = evaluation.per_class_accuracy(run.outputs(part).logits, part.labels)
 scores = pd.DataFrame(scores, index=pair.classes).sort_index(axis=1)
 
 # %% id="nines-of-other-people" tags=["failure-mode"]
@@ -429,8 +426,8 @@ at_home = nine["home", 180].min()
 fewer = nine["other", 30].min() - nine["other", 180].max()
 lab.claim(
     "05-5",
-    "Trained on digits turned all the way, every seed still reads at least 75 of 100 upright nines at home; of other people's nines its best seed reads at least 25 of 100 fewer than the worst seed of 30 degrees",
-    holds=at_home >= 0.75 and fewer >= 0.25,
+    "Trained on digits turned all the way, every seed still reads at least 75 of 100 upright nines at home; of other people's nines its best seed reads at least 15 of 100 fewer than the worst seed of 30 degrees",
+    holds=at_home >= 0.75 and fewer >= 0.15,
     measured={
         "at_home": round(100 * at_home),
         "fewer": fewer,
@@ -440,9 +437,9 @@ lab.claim(
 )
 
 # %% [markdown] id="a-falsehood-that-fits" tags=["failure-mode"]
-# The textbook warning did not come true at home: even the worst seed reads {{measured:05-5:at_home}} of 100 nines. The network found marks by which *these writers'* 6s, turned, differ from their 9s. The exam at home comes from the same pens and praises it.
+# The textbook warning did not come true at home: even the worst seed reads {{measured:05-5:at_home}} of 100 nines. It must have found marks by which *these writers'* 6s, turned, differ from their 9s; the figure does not show which. The exam at home comes from the same pens and praises it.
 #
-# Then come other people's digits, and of their nines it reads {{measured:05-5:other}} of 100, where 30 degrees reads {{measured:05-5:thirty}}. The 3 and the 7 lose too, the 6 does not. The figure does not say why it was the 9 that gave way.
+# Then come other people's digits, and of their nines it reads {{measured:05-5:other}} of 100, where 30 degrees reads {{measured:05-5:thirty}}. The 3 loses too, and the 7 was lost at 30 degrees already. The figure does not say why it was the 9 that gave way.
 #
 # A false label under augmentation is a domain shift that you order yourself, to be delivered later.
 
