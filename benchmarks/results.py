@@ -21,13 +21,18 @@ from course_utils import adapters, compare, training
 from course_utils.data.pair import DomainPair
 
 MOMENTS = (cu.DAN(), cu.DeepCORAL())
+FURTHER_MOMENTS = (cu.JAN(), cu.CMD(), cu.HAFN(), cu.SAFN(), cu.BSP())
 GAMES = (cu.DANN(), cu.ADDA(), cu.CDAN(), cu.CDANE(), cu.MCD(), cu.MDD())
 TRANSPORT = (cu.DeepJDOT(), cu.SlicedWasserstein(), cu.WDGRL())
+ENTROPIES = (cu.EntropyMinimisation(), cu.MCC(), cu.BNM())
+SELF_TRAINING = (cu.PseudoLabels(), cu.FixMatch(), cu.MeanTeacher())
+SOURCE_FREE = (cu.SHOTIM(), cu.SHOT())
 SEEDS = (0, 1, 2)
+EVERY = (*MOMENTS, *ENTROPIES, *SELF_TRAINING, *SOURCE_FREE, *TRANSPORT, *GAMES, *FURTHER_MOMENTS)
 TABLES = [
-    ("mnist-5k -> mnist-m-5k", (*MOMENTS, *GAMES, *TRANSPORT), {}),
-    ("mnist-5k -> optdigits", (*MOMENTS, cu.DANN()), {}),
-    ("optdigits -> mnist-5k", (*MOMENTS, *GAMES, *TRANSPORT), {}),
+    ("mnist-5k -> mnist-m-5k", EVERY, {}),
+    ("mnist-5k -> optdigits", (*MOMENTS, cu.DANN(), cu.CDAN(), cu.MCC(), *SOURCE_FREE, *FURTHER_MOMENTS), {}),
+    ("optdigits -> mnist-5k", EVERY, {}),
     ("mnist-5k -> mnist-m-5k", MOMENTS, {"batchnorm": "joint"}),
     ("mnist-5k -> mnist-m-5k", (*MOMENTS, cu.DANN()), {"augment": training.LIGHT + cu.RandomConvolution()}),
 ]

@@ -158,6 +158,7 @@ def resume(run: Run) -> Run:
         run.restore(whole)
         run.stopped = f"interrupted in epoch {run.epoch + 1}"
     bar.close(run.stopped or f"{run.epoch} epochs")
+    run.net.eval()  # in training mode it would normalise by whatever images it is asked about
     return run
 
 

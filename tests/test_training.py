@@ -82,6 +82,14 @@ def test_a_fit_leaves_the_callers_random_numbers_and_net_alone() -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
 
 
+def test_the_net_of_a_run_answers_for_an_image_the_same_whatever_stands_beside_it() -> None:
+    """In training mode it would normalise by the images it is asked about."""
+    run = cu.fit(cu.DANN(), toy_pair(), **FAST)
+    images = torch.from_numpy(run.pair.target.test.images) / 255
+    alone, among = run.net(images[:1]).logits, run.net(images).logits[:1]
+    torch.testing.assert_close(alone, among)
+
+
 def test_a_nan_stops_with_the_name_of_the_term() -> None:
     class Broken(Adapter):
         def loss(self, source, target, progress):
