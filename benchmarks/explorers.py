@@ -3,8 +3,8 @@
     python3 course.py bench explorers [--only palace digits]
 
 A file holds the hash of the code and data that made it, and is made again when they change. Fits are made once for all
-files that need them: `digits` takes four, `adversary` three, `palace` and `neighbours` one, and `freezer` 48 short ones
-of its own.
+files that need them: `digits` takes four, `adversary` three, `confidence` two, `palace` and `neighbours` one, and
+`freezer` 48 short ones of its own.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import numpy as np
 from torch import nn
 
 from course_utils import compare, coverage, evaluation, explore, nets, plots
-from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, SourceOnly
+from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, FixMatch, SourceOnly
 from course_utils.adapters.base import Terms
 from course_utils.data import domain, pair
 from course_utils.data.batches import View
-from course_utils.explore import Explorer
+from course_utils.explore import Explorer, dial
 from course_utils.nets import Net
 from course_utils.provenance import code_hash
 from course_utils.run import Run
@@ -40,6 +40,7 @@ TURNED = {
     "colour, negative": ("colour",),
 }
 """Rows of the matrix of augmentations against shifts, and the knobs that were turned in them."""
+THRESHOLDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)  # of the dial of confidence
 RUNS: dict[str, Run] = {}
 
 
@@ -74,6 +75,44 @@ def covered() -> dict[str, str]:
 
 def chooser() -> Explorer:
     return explore.strategy_chooser()
+
+
+def confidence() -> Explorer:
+    """Which answers pass a threshold and how many of these are right, of three nets, beside ten that just pass."""
+    import torch
+
+    plain, pupil = fitted(SourceOnly()), fitted(FixMatch())
+    test, train = plain.pair.target.test, plain.pair.target.train
+    with nets.statistics_of(plain.net, [torch.from_numpy(train.images) / 255]):
+        normalised = plain.outputs(test).logits
+    logits = {
+        "source-only": torch.from_numpy(plain.evaluations[-1]["target_logits"]),
+        "AdaBN": normalised,
+        "FixMatch": torch.from_numpy(pupil.evaluations[-1]["target_logits"]),
+    }
+    sure, called = zip(*(z.softmax(1).max(1) for z in logits.values()), strict=True)
+    sure, right = torch.stack(sure).numpy(), (torch.stack(called) == torch.from_numpy(test.labels)).numpy()
+    passed, precise, frames, said = [], [], [], []
+    for threshold in THRESHOLDS:
+        kept = sure >= threshold
+        passed.append(kept.mean(1))
+        precise.append((kept & right).sum(1) / kept.sum(1))
+        just = np.flatnonzero(kept[1])[sure[1][kept[1]].argsort(kind="stable")[:10]]
+        frames.append(test.images[just])
+        told = zip(logits, passed[-1], precise[-1], strict=True)
+        each = "; ".join(f"{name}: {share:.0%} pass, {true:.0%} of these right" for name, share, true in told)
+        names = " ".join(test.domain.classes[i] for i in called[1][just].tolist())
+        said.append(
+            f"Threshold {threshold:g}. {each}. Of AdaBN's the ten that only just pass are called {names}, "
+            f"{right[1][just].sum()} of them rightly."
+        )
+    places, across = tuple(f"{threshold:g}" for threshold in THRESHOLDS), range(len(THRESHOLDS))
+    panels = [
+        dial.Panel(title, tuple(logits), np.array(values).T, "threshold", across, (0, 1), places)
+        for title, values in (("share that passes", passed), ("share of these that is right", precise))
+    ]
+    title = "A threshold helps where the sure are more often right"
+    return dial.dial(title, "threshold", places, panels, said, np.stack(frames))
 
 
 def digits() -> Explorer:
@@ -154,7 +193,10 @@ def palace() -> Explorer:
     return explore.shift_dial(frames, accuracies, distances, title=title)
 
 
-MAKERS = {maker.__name__: maker for maker in (adversary, augmentation, chooser, digits, freezer, neighbours, palace)}
+MAKERS = {
+    maker.__name__: maker
+    for maker in (adversary, augmentation, chooser, confidence, digits, freezer, neighbours, palace)
+}
 
 
 def made_of(name: str) -> list[str]:
