@@ -63,7 +63,7 @@ def claim(id: str, sentence: str, holds: object, measured: Mapping[str, object] 
     """Shows `claim 08-1 holds: ...`, or raises ClaimError with the sentence and the measured values.
 
     `holds` is one truth value, with a margin that other machines reach too. `measured` names the numbers
-    behind it, which are kept to three digits and not shown.
+    behind it, which are kept to three digits and stand below it in small print, where no test compares them.
     """
     _of_this_lesson(id)
     holds = _python(holds)
@@ -77,7 +77,8 @@ def claim(id: str, sentence: str, holds: object, measured: Mapping[str, object] 
         numbers = ", ".join(f"{name} = {value}" for name, value in values.items()) or "nothing"
         raise ClaimError(f"claim {id} does not hold: {sentence}\nMeasured: {numbers}.")
     record = {"claim": {"id": id, "sentence": sentence, "measured": values}}
-    _display(_line(Verdict("right", f"claim {id} holds: {sentence}"), record))
+    small = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
+    _display(_line(Verdict("right", f"claim {id} holds: {sentence}"), record, small and f"measured: {small}"))
 
 
 def exercise(id: str, right: object, why: Mapping[Any, str], on: Sequence[tuple] | None = None, hint: str = "") -> None:
@@ -136,10 +137,11 @@ def _live() -> bool:
     return os.environ.get("COURSE_PROGRESS") != "off"
 
 
-def _line(verdict: Verdict, metadata: Mapping[str, object] | None = None) -> _Shown:
+def _line(verdict: Verdict, metadata: Mapping[str, object] | None = None, small: str = "") -> _Shown:
     mark, colour = _MARKS[verdict.state]
     style = f"border-left: 4px solid {colour}; padding: 2px 10px"
-    markup = f'<div style="{style}">{mark} {html.escape(verdict.text)}</div>'
+    below = f"<br><small>{html.escape(small)}</small>" if small else ""
+    markup = f'<div style="{style}">{mark} {html.escape(verdict.text)}{below}</div>'
     return _Shown({"text/plain": verdict.text, "text/html": markup}, metadata or {})
 
 

@@ -484,10 +484,13 @@ def confusion(matrix: pd.DataFrame, title: str) -> Drawing:
 
 
 @style()
-def matrix(table: pd.DataFrame, title: str, label: str = "accuracy, mean over seeds") -> Drawing:
+def matrix(
+    table: pd.DataFrame, title: str, spread: pd.DataFrame | None = None, label: str = "accuracy, mean over seeds"
+) -> Drawing:
     """Numbers from 0 to 1 as shades, each written in its cell; the best of every column in bold, in a frame.
 
-    Raises ValueError for a number outside 0..1: on this scale it would be no shade.
+    spread: from the lowest to the highest seed of every cell. Whatever is no further below the best of its column than
+    half of both spreads is framed with it. Raises ValueError for a number outside 0..1: it would be no shade here.
     """
     values = table.to_numpy(float)
     if not ((values >= 0) & (values <= 1)).all():
@@ -497,15 +500,18 @@ def matrix(table: pd.DataFrame, title: str, label: str = "accuracy, mean over se
     axes = drawing.subplots()
     # Shades end early, so that dark ink can be read on each of them.
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
-    best = values.argmax(0)
+    reach = np.zeros_like(values) if spread is None else spread.to_numpy(float) / 2
+    best = values.argmax(0), np.arange(table.shape[1])
+    among_best = values + reach >= values[best] - reach[best]
     for (row, column), value in np.ndenumerate(values):
-        weight = "bold" if row == best[column] else "normal"
+        weight = "bold" if among_best[row, column] else "normal"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, weight=weight)
-        if row == best[column]:
+        if among_best[row, column]:
             axes.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=INK, linewidth=1.4))
     axes.set_xticks(range(table.shape[1]), table.columns, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(table)), table.index)
-    axes.set_xlabel(f"{label}; in a frame: the best of its column")
+    alike = "" if spread is None else ", and what its seeds cannot tell from it"
+    axes.set_xlabel(f"{label}; in a frame: the best of its column{alike}")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     words = "; ".join(f"{column}: {table[column].idxmax()} {table[column].max():.2f}" for column in table)

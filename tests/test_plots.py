@@ -178,6 +178,13 @@ def test_every_adapter_of_the_course_has_a_colour_of_its_own():
     assert not set(colours) & set(plots.SPARE_COLOURS)
 
 
+def test_what_the_seeds_cannot_tell_from_the_best_stands_in_a_frame_with_it():
+    table = pd.DataFrame({"near": [0.80, 0.78, 0.70], "far": [0.5, 0.2, 0.1]}, ["a", "b", "c"])
+    spread = pd.DataFrame({"near": [0.02, 0.03, 0.04], "far": [0.02, 0.02, 0.02]}, table.index)
+    framed = [len(plots.matrix(table, TITLE, of).axes[0].patches) for of in (None, spread)]
+    assert framed == [2, 3]
+
+
 def test_a_readers_own_method_keeps_its_colour():
     assert plots.method("MyOwn") == plots.method("MyOwn")
     assert plots.method("MyOwn").colour in plots.SPARE_COLOURS
