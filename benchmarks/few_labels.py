@@ -9,6 +9,7 @@ the table of the curve: it learns from `pair.target.shots`, and only its own par
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import json
 import os
@@ -32,15 +33,20 @@ from course_utils.adapters import (
     FineTune,
     GradualUnfreezing,
     LinearProbe,
+    Prototypes,
     StochNorm,
+    SupCon,
 )
 from course_utils.data import catalog, pair, store
 from course_utils.data.arrays import replace
+from course_utils.data.pair import DomainPair, Side
 from course_utils.evaluation import accuracy, probes
+from course_utils.extract import extract
 from course_utils.few_labels import SHOTS, Learner, probe, trained
 from course_utils.nets import Net
 from course_utils.progress import progress_bar
 from course_utils.provenance import code_hash
+from course_utils.training import fit
 
 SEEDS = tuple(range(5))
 
@@ -152,6 +158,32 @@ def cosine_prototypes() -> probes.Prototypes:
     return probes.Prototypes(unit_length=True)
 
 
+def read_by_glyphs(pair: DomainPair) -> DomainPair:
+    """The same pair, few labels and all, with what the net of glyphs makes of each image in the image's place."""
+
+    def side(of: Side) -> Side:
+        features = extract(glyphs(), of.domain)
+        parts = {name: part and dataclasses.replace(part, domain=features) for name, part in vars(of).items()}
+        return dataclasses.replace(of, **parts)
+
+    return dataclasses.replace(pair, source=side(pair.source), target=side(pair.target))
+
+
+def class_means_of_both(pair: DomainPair, seed: int) -> float:
+    """Prototypes, the strategy, on frozen features: the source's labels and the target's few. Five passes do."""
+    return trained(Prototypes(), epochs=5)(read_by_glyphs(pair), seed)
+
+
+def means_after_contrast(pair: DomainPair, seed: int) -> float:
+    """A distance that was learned without a target label; the few only say where in it each class lies."""
+    run = fit(SupCon(), read_by_glyphs(pair), seed=seed, epochs=5, snapshots=False)
+    shots, test = run.pair.target.shots, run.pair.target.test
+    with run.normalised_for("target"):
+        few, asked = (run.outputs(part).features.numpy() for part in (shots, test))
+    said = cosine_prototypes().fit(few, shots.labels).predict(asked)
+    return float((said == test.labels).mean())
+
+
 @dataclass(frozen=True)
 class Curve:
     """The target of a pair, and who learns from its few labels; names are those of `plots.METHODS`."""
@@ -175,6 +207,7 @@ DIGITS = {
     "BSS": held_by_spectrum,
     "StochNorm": normalised_by_chance,
 }
+DISTANCES = {"LinearProbe": glyph_probe, "Prototypes": class_means_of_both, "SupCon": means_after_contrast}
 FROZEN_PHOTOGRAPHS = {"LinearProbe": imagenet_probe, "Prototypes": imagenet_prototypes}
 PHOTOGRAPHS = FROZEN_PHOTOGRAPHS | {
     "FineTune": imagenet_last_two_blocks,
@@ -184,6 +217,7 @@ PHOTOGRAPHS = FROZEN_PHOTOGRAPHS | {
 CURVES = {
     "mnist-5k": Curve("glyphs -> mnist-5k", DIGITS),
     "optdigits": Curve("glyphs -> optdigits", DIGITS),
+    "metric": Curve("optdigits -> mnist-5k", DISTANCES),
     "pencil": Curve("patches/photo -> patches/pencil", PHOTOGRAPHS),
     "sketch": Curve("pacs/photo -> pacs/sketch", FROZEN_PHOTOGRAPHS, here=lambda: "COURSE_ORIGINALS" in os.environ),
 }
