@@ -19,10 +19,10 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
-from course_utils import compare, coverage, evaluation, explore, nets, plots
+from course_utils import compare, coverage, evaluation, explore, nets, plots, test_time
 from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, FixMatch, SourceOnly
 from course_utils.adapters.base import Terms
-from course_utils.data import domain, pair
+from course_utils.data import corrupted, domain, pair
 from course_utils.data.batches import View
 from course_utils.explore import Explorer, dial
 from course_utils.nets import Net
@@ -193,9 +193,49 @@ def palace() -> Explorer:
     return explore.shift_dial(frames, accuracies, distances, title=title)
 
 
+def stream() -> Explorer:
+    """One network walks through fog in batches of 50, and through sorted digits, at three rates of TENT, as in 12."""
+    run = fit(SourceOnly(), pair("mnist-5k -> optdigits"), seed=0, epochs=5, snapshots=False)
+    home, rates = run.pair.source.test, (0, 0.01, 1)
+    fog = dataclasses.replace(home, domain=corrupted(home.domain, "fog"))
+    by_class = home.take(np.argsort(home.labels, kind="stable"))
+    walks = [list(test_time.stream(run, fog, 50, learning_rate=rate, seed=0)) for rate in rates]
+    ordered = [list(test_time.stream(run, by_class, 50, learning_rate=rate, seed=None)) for rate in rates]
+    batches, names = range(1, len(walks[0]) + 1), tuple(f"rate {rate:g}" for rate in rates)
+
+    def so_far(streams: list) -> np.ndarray:
+        return np.array([np.cumsum([batch.accuracy for batch in each]) / batches for each in streams])
+
+    read = so_far(walks)
+    entropy = np.array([[batch.entropy for batch in each] for each in walks])
+    largest = np.array([[np.bincount(batch.predicted).max() / len(batch.predicted) for batch in w] for w in walks])
+    panels = [
+        dial.Panel(name, names, values, "batch", batches, (0, top))
+        for name, values, top in (
+            ("fog: read so far", read, 1),
+            ("sorted digits: read so far", so_far(ordered), 1),
+            ("fog: entropy, nats", entropy, 1.1 * float(entropy.max())),
+            ("fog: largest share of one answer", largest, 1),
+        )
+    ]
+    said = [
+        f"Batch {i + 1} in fog: "
+        + "; ".join(
+            f"{name} has read {read[j, i]:.2f} so far, entropy {entropy[j, i]:.2f}, largest share {largest[j, i]:.2f}"
+            for j, name in enumerate(names)
+        )
+        + "."
+        for i in range(len(batches))
+    ]
+    order = np.random.default_rng(0).permutation(len(fog)).reshape(len(batches), -1)[:, :10]
+    frames = fog.take(order.ravel()).images.reshape(*order.shape, *fog.images.shape[1:])
+    title = "At rate 1 the stream is sure of everything and reads nothing"
+    return dial.dial(title, "batch", [str(i) for i in batches], panels, said, frames)
+
+
 MAKERS = {
     maker.__name__: maker
-    for maker in (adversary, augmentation, chooser, confidence, digits, freezer, neighbours, palace)
+    for maker in (adversary, augmentation, chooser, confidence, digits, freezer, neighbours, palace, stream)
 }
 
 
