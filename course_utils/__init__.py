@@ -67,6 +67,7 @@ from course_utils.data import (
     domain,
     folder,
     pair,
+    pooled,
 )
 from course_utils.errors import nearest
 from course_utils.extract import extract
@@ -146,6 +147,7 @@ __all__ = [
     "losses",
     "nets",
     "pair",
+    "pooled",
     "resume",
     "runs",
     "test_time",

@@ -6,6 +6,7 @@ from course_utils.data.corruptions import corrupted
 from course_utils.data.domain import Domain, Part, SealedLabelsError
 from course_utils.data.folder import folder
 from course_utils.data.pair import DomainPair, PairError, pair
+from course_utils.data.pooled import pooled
 from course_utils.data.store import domain
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "domain",
     "folder",
     "pair",
+    "pooled",
 ]
