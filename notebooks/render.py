@@ -1,6 +1,7 @@
 """Builds the lessons: notebooks/src/NN_topic.py becomes notebooks/NN_topic.ipynb, executed, with its outputs.
 
     python notebooks/render.py [NN ...]             execute and write these lessons, or all of them
+    python notebooks/render.py --text NN            take edits of text over, and keep the outputs of unchanged code
     python notebooks/render.py --from-notebook NN   take the edits made in JupyterLab back to the script
     python notebooks/render.py --handout [NN ...]   write copies without solutions to handout/
     python notebooks/render.py --quotes             fill the numbers that README and docs quote
@@ -53,6 +54,21 @@ def render(path: Path) -> float:
     lesson_source.write(folder / f"{path.stem}.ipynb", nbformat.writes(notebook))
     registry.save()
     return minutes
+
+
+def reword(script: Path, stored: Path) -> None:
+    """Writes a notebook whose text was edited, with the outputs that it has. Raises LessonError where code was."""
+    notebook, before = lesson_source.read(script), nbformat.read(stored, as_version=4)
+    code = [[cell for cell in of.cells if cell.cell_type == "code"] for of in (notebook, before)]
+    now, was = ({cell.id: (cell.source, cell.metadata) for cell in cells} for cells in code)
+    if list(now.items()) != list(was.items()):
+        changed = [id for id in now | was if now.get(id) != was.get(id)]
+        raise LessonError(f"{script.stem}: code was edited ({', '.join(changed) or 'its order'}): render it whole.")
+    for cell, old in zip(*code, strict=True):
+        cell.outputs, cell.execution_count = old.outputs, old.execution_count
+    notebook.metadata = lesson_source.METADATA
+    lesson_source.fill(notebook, script.stem, Registry(stored.parent))
+    lesson_source.write(stored, nbformat.writes(notebook))
 
 
 def computed() -> float:
@@ -132,6 +148,11 @@ def _render_and_judge(script: Path, notebook: Path) -> None:
         print(f"  {complaint}")
 
 
+def _reword(script: Path, notebook: Path) -> None:
+    reword(script, notebook)
+    print(f"{notebook.name} has the text of src/{script.name}, and its outputs as they were")
+
+
 def _take_back(script: Path, notebook: Path) -> None:
     lesson_source.take_back(script)
     print(f"src/{script.name} now reads as {notebook.name} does; render it to run it")
@@ -148,6 +169,7 @@ def main(arguments: list[str] | None = None, folder: Path = NOTEBOOKS) -> int:
     parser.set_defaults(act=_render_and_judge)
     way = parser.add_mutually_exclusive_group()
     for option, act, help in (
+        ("--text", _reword, "take edits of text over, and keep the outputs"),
         ("--from-notebook", _take_back, "take edits made in JupyterLab back to the scripts"),
         ("--handout", _hand_out, "write copies without solutions to handout/"),
     ):

@@ -100,7 +100,7 @@ if photo is not None:
 #
 # A way in which pictures come about is a **domain**: a camera, a painter, a scanner. What you saw is **domain shift**: a network is asked about pictures of another domain than it learned from, though they show the same things.
 #
-# One cup proves little, so here are two domains with thousands of pictures. The *source* is MNIST, white digits on black, with a label each. The *target* takes other digits of MNIST, each on a scrap of a photograph: where there is ink, the scrap turns into its negative.
+# One cup proves little, so here are two domains with thousands of pictures. The *source* is MNIST, white digits on black, with a label each. The *target* takes other digits of MNIST, each on a scrap of a photograph: where there is ink, the scrap turns into its negative. A network that learns from the source alone is called *source-only*.
 
 # %% id="two-domains" tags=["step"]
 pair = cu.pair("mnist-5k -> mnist-m-5k")

@@ -110,7 +110,7 @@ plots.show(plots.image_grid({"your side": sheet, "the other side": turned}, "One
 #
 # Last, touch neither picture nor label. Draw the same ones again, but let two classes come eight times as often, as in a town whose postcodes are full of 4s: $p(y)$ moves, $p(x \mid y)$ does not. To make this **label shift** hurt, the two are those that the network reads worst.
 #
-# Take two numbers of each pile. Accuracy counts every picture alike. The mean over classes (macro accuracy) counts every class alike, however rare it is. Which of them can a new mix move?
+# Take two numbers of each pile. Accuracy counts every picture alike. The mean over classes (macro accuracy) counts every class alike, however rare it is. Which of them can a new mix move? Write it down before the table.
 
 
 # %% id="two-numbers-for-each-shift" tags=["step", "nbval-ignore-output"]
@@ -145,7 +145,7 @@ both.round(3)
 # %% [markdown] id="three-distances" tags=["math"]
 # ## How far apart?
 #
-# Without labels there are only two clouds of points, pixels or features. **Maximum mean discrepancy**, MMD, asks how near a point is to its own people and how near to strangers. **CORAL distance** compares which features vary, and which vary together.
+# Without labels there are only two clouds of points, pixels or features. *Maximum mean discrepancy*, MMD, asks how near a point is to its own people and how near to strangers. *CORAL distance* compares which features vary, and which vary together.
 #
 # $$\mathrm{MMD}^2 = \mathbb{E}\,k(s, s') + \mathbb{E}\,k(t, t') - 2\,\mathbb{E}\,k(s, t)$$
 # $$\mathrm{CORAL} = \lVert C_s - C_t \rVert_F^2 \,/\, 4 d^2 \qquad \hat{d}_A = 2\,(1 - 2\varepsilon)$$
@@ -153,8 +153,8 @@ both.round(3)
 # | symbol | meaning | name in code |
 # | --- | --- | --- |
 # | $s$, $t$ | points of the source and the target | `s`, `t` |
-# | $k$ | nearness, the mean of $e^{-\lVert a - b \rVert^2 / 2\sigma^2}$ over five widths $\sigma$ that follow the data | `near` |
-# | $C_s$, $C_t$ | covariances, $d$ features wide | `np.cov` |
+# | $k$ | nearness, the mean of $e^{-\lVert a - b \rVert^2 / 2\sigma^2}$ over five widths $\sigma$ that follow the data; $a$, $b$ any two points, $\lVert\cdot\rVert$ their distance | `near` |
+# | $C_s$, $C_t$ | covariances, $d$ features wide; $\lVert\cdot\rVert_F^2$ the sum of squared entries; $\mathbb{E}$ a mean over pairs | `np.cov` |
 # | $\hat{d}_A$, $\varepsilon$ | A-distance, a critic's error (below) | `error` |
 
 
@@ -374,7 +374,7 @@ at = dialled[dialled["strength"] == 0.4].groupby("dial")[["accuracy", "A-distanc
 plots.show(drawing.describe(f"Over strength, three networks each. Means at 0.4: {at.round(2).to_dict('index')}."))
 
 # %% [markdown] id="read-the-dials" tags=["experiment"]
-# Three lines of one kind are three networks. Along each dial, distance and fall grow together at first. Then the A-distance meets its ceiling, and two of the MMDs go no further.
+# Three lines of one kind are three networks; three dials out of many, and none of them a shift that a camera makes. Along each dial, distance and fall grow together at first. Then the A-distance meets its ceiling, and two of the MMDs go no further.
 #
 # Now look at the upright line, at strength 0.4. The palace has an A-distance of {{measured:01-3:palace_a}} and leaves an accuracy of {{measured:01-3:palace}}. Faded ink has {{measured:01-3:fade_a}}, and leaves {{measured:01-3:fade}}. MMD, which did well above, calls a sheet turned by a right angle (strength 1) nearer than ink at strength 0.6, though the network reads the ink far better.
 #
@@ -428,7 +428,7 @@ lab.claim(
 # %% [markdown] id="when-it-breaks" tags=["failure-mode"]
 # ## When does a distance see too much, or nothing?
 #
-# Two small tricks. Paint one pixel white, in a corner that no digit reaches. Then go back to the clerks and their one sheet. Guess which of the two costs the network more, and which the critic notices.
+# Two small tricks. Paint one pixel white, in a corner that no digit reaches. Then go back to the clerks and their one sheet. Guess which of the two costs the network more, and which the critic notices; two ticks on paper will do.
 
 # %% id="one-pixel-and-two-clerks" tags=["failure-mode", "claim"]
 speck = digits.clone()

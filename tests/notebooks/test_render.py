@@ -1,7 +1,6 @@
 """A script becomes the same notebook wherever it is rendered; a failing one leaves the old in place."""
 
 import ast
-import json
 import sys
 
 import nbformat
@@ -49,7 +48,8 @@ def test_claims_move_from_the_outputs_to_the_registry(rendered):
     assert list(registry.claims) == ["99-1", "99-2", "99-3"]
     (shown,) = outputs(rendered, "claim-99-1")
     assert shown.metadata == {}
-    assert "0.03" not in json.dumps(shown.data)
+    assert "0.03" not in shown.data["text/plain"]
+    assert "<small>measured: share 0.032</small>" in shown.data["text/html"]
 
 
 def test_sentences_numbers_and_minutes_stand_in_the_text(rendered):
@@ -102,7 +102,7 @@ def test_a_lesson_that_is_unknown_is_answered_with_those_that_are_there(failing,
     assert capsys.readouterr().err == "No lesson 08 in src. There are: 07.\n"
 
 
-@pytest.mark.parametrize("option", ["--handout", "--from-notebook"])
+@pytest.mark.parametrize("option", ["--handout", "--from-notebook", "--text"])
 def test_what_starts_from_a_notebook_needs_a_rendered_one(failing, capsys, option):
     assert render.main([option, "07"], failing) == 1
     assert capsys.readouterr().err == "07_fails.ipynb does not exist yet: render it first.\n"
@@ -129,6 +129,29 @@ def test_an_edit_made_in_jupyterlab_goes_back_to_the_script_and_satisfies_the_gu
     assert "source_hidden" not in (workshop / "src" / "99_coins.py").read_text()
     recap = read(workshop / "src" / "99_coins.py").cells[-1].source
     assert recap.endswith("{{claim:99-2}}.\nThe next lesson throws dice.")
+
+
+def test_edited_text_is_taken_over_and_outputs_stay(workshop):
+    script, path = workshop / "src" / "99_coins.py", workshop / "99_coins.ipynb"
+    before = nbformat.read(path, as_version=4)
+    script.write_text(script.read_text().replace("# # ", "# # Once more: ", 1))
+    assert any("not as in src/99_coins.py" in said for said in complaints(Lesson.read(path)))
+    assert render.main(["--text", "99"], workshop) == 0
+    after = nbformat.read(path, as_version=4)
+    assert "Once more: " in nbformat.writes(after)
+    kept = [[cell.get("outputs") for cell in of.cells] for of in (before, after)]
+    assert kept[0] == kept[1]
+    assert complaints(Lesson.read(path)) == []
+
+
+def test_edited_code_is_not_given_outputs_that_it_did_not_make(workshop, capsys):
+    script, path = workshop / "src" / "99_coins.py", workshop / "99_coins.ipynb"
+    before = path.read_bytes()
+    script.write_text(script.read_text() + '\n# %% id="one-more"\n1 + 1\n')
+    assert render.main(["--text", "99"], workshop) == 1
+    assert "code was edited" in (said := capsys.readouterr().err)
+    assert "one-more" in said
+    assert path.read_bytes() == before
 
 
 def test_a_placeholder_that_names_nothing_stops_a_rendering_before_anything_is_written(failing):
