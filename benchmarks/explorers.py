@@ -227,7 +227,7 @@ def stream() -> Explorer:
         + "."
         for i in range(len(batches))
     ]
-    order = np.random.default_rng(0).permutation(len(fog)).reshape(len(batches), -1)[:, :10]
+    order = np.random.default_rng(0).permutation(len(fog)).reshape(len(batches), -1)[:, :6]
     frames = fog.take(order.ravel()).images.reshape(*order.shape, *fog.images.shape[1:])
     title = "At rate 1 the stream is sure of everything and reads nothing"
     return dial.dial(title, "batch", [str(i) for i in batches], panels, said, frames)
