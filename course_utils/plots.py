@@ -511,7 +511,7 @@ def matrix(
     axes.set_xticks(range(table.shape[1]), table.columns, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(table)), table.index)
     alike = "" if spread is None else ", and what its seeds cannot tell from it"
-    axes.set_xlabel(f"{label}; in a frame: the best of its column{alike}")
+    axes.set_xlabel(f"{label}\nin a frame: the best of its column{alike}")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     words = "; ".join(f"{column}: {table[column].idxmax()} {table[column].max():.2f}" for column in table)

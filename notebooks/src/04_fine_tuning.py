@@ -43,7 +43,7 @@ plots.image_grid(grid, "Fifty handwritten digits for a network that knows print"
 
 # %% id="guess-the-largest-step" tags=["quiz"]
 options = {
-    "both, better than before": "Handwriting, yes. Print has paid for it.",
+    "both": "Handwriting, yes. Print has paid for it.",
     "neither: it has come apart": "It is still a reader of digits, and a worse one than shorter steps make.",
     "more handwriting, less print": "Fifty pictures have overwritten part of what thousands had taught.",
 }
@@ -78,6 +78,8 @@ swept = pd.DataFrame(swept, sides).T
 before = {"handwriting": right(reader, written), "print": right(reader, test)}
 record = few_labels.record("mnist-5k").query("learner == 'LinearProbe' and shots == 5 and seed < 3")
 probe = 100 * record["accuracy"].mean()
+record = few_labels.record("mnist-5k").query("learner == 'LastLayer' and shots == 5 and seed < 3")
+head_alone = 100 * record["accuracy"].mean()
 
 # %% id="handwriting-and-print" tags=["figure"]
 with plots.style():
@@ -87,29 +89,31 @@ with plots.style():
         seeds = swept[side].unstack()
         axes.fill_between(rates, seeds.min(axis=1), seeds.max(axis=1), color=colour, alpha=0.2, linewidth=0)
         axes.plot(rates, seeds.mean(axis=1), marker + "-", color=colour)
-        axes.annotate(side, (rates[-1], seeds.iloc[-1].mean()), (9, 0), textcoords="offset points", va="center")
+        axes.annotate(side, (rates[0], seeds.iloc[0].mean() - 2), color=colour, va="center")
     axes.axhline(before["handwriting"], color=plots.CLASS_COLOURS[0], linestyle="--", linewidth=1)
     axes.text(rates[0], before["handwriting"] + 0.8, "handwriting before any training")
     axes.axhline(probe, color=plots.GREY, linestyle=":")
-    axes.text(rates[0], probe + 0.8, "frozen probe of lesson 03")
+    axes.text(rates[0], probe - 2, "frozen probe of lesson 03")
+    axes.axhline(head_alone, color=plots.method("LastLayer").colour, linestyle="-.", linewidth=1)
+    axes.text(rates[0], head_alone + 0.8, "head alone, fed as these runs are", color=plots.method("LastLayer").colour)
     axes.set(xscale="log", xlabel="learning rate of the head, ten times that of the backbone", ylabel="read of 100")
     axes.set_ylim(70, 102)
 means = swept.groupby(level=0).mean().round().astype(int)
 drawing.describe(f"Mean of 3 seeds, bands from lowest to highest; by rate: {means.to_dict('index')}.")
 
 # %% [markdown] id="read-the-four"
-# Look at both ends. At 0.0001 handwriting has gained {{measured:04-1:short}} points, at the best rate {{measured:04-1:best}}. At 0.1 it stands {{measured:04-1:over}} below that, and {{measured:04-1:forgotten}} of 100 printed digits are gone, which nobody had asked it to give up. Even at the best rate one draw of three loses {{measured:04-1:draw}}.
+# Look at both ends. At 0.0001 handwriting has gained {{measured:04-1:short}} points, at the best rate {{measured:04-1:best}}. At 0.1 it stands {{measured:04-1:over}} below that, and {{measured:04-1:forgotten}} of 100 printed digits are gone; even at the best rate one draw loses {{measured:04-1:draw}}.
 #
-# The dotted line is the probe of lesson 03, which moves no weight. Moving them at the best rate brings {{measured:04-1:bring}} points more, at the largest it costs {{measured:04-1:cost}}.
+# Two lines are of frozen networks: the probe of lesson 03, and a head fed as these runs are. Against that head, moving the rest at the best of these rates is a matter of luck ({{measured:04-1:bring}} points); five seeds below say when it pays.
 #
-# To train a pretrained network further, instead of a new one from nothing, is to **fine-tune** it. What it loses of its first task is **forgetting**.
+# To train a pretrained network further is to **fine-tune** it. What it loses of its first task is **forgetting**.
 #
-# The figure does not show the other 26 characters. And it took a thousand labelled digits more to draw it, for the exam.
+# The figure does not show the other 26 characters, and it took a thousand labelled digits more to draw it.
 
 # %% [markdown] id="what-it-takes" tags=["header", "objectives"]
 # | Minutes | Before it | Skip if | Data |
 # | --- | --- | --- | --- |
-# | {{minutes}} | lesson 03 | you can say why a frozen layer still moves, and what a leash does that a smaller rate does not | `glyphs`, `mnist-5k`, `optdigits`, `patches`; nothing is downloaded |
+# | {{minutes}} | lesson 03 | you can freeze a layer so that it stands still, and say when a leash is worth a try | `glyphs`, `mnist-5k`, `optdigits`, `patches`; nothing is downloaded |
 #
 # After it you can
 #
@@ -137,7 +141,7 @@ drawing.describe(f"Mean of 3 seeds, bands from lowest to highest; by rate: {mean
 # %% [markdown] id="which-blocks" tags=["step"]
 # ## What is there to move?
 #
-# A network is a stack of **blocks**. The lowest sees strokes, the highest decides. `freeze_below(k)` stops the gradient of all but the last $k$ blocks of the backbone; bottleneck and head learn on.
+# A network is a stack of **blocks**. The lowest sees strokes, the highest decides. The layer below the head is called the bottleneck here.
 
 # %% id="blocks-and-their-size" tags=["step"]
 blocks = {name: sum(p.numel() for m in modules for p in m.parameters()) for name, modules in reader.blocks().items()}
@@ -146,7 +150,7 @@ sizes["with all above it"] = sizes["parameters"][::-1].cumsum()[::-1]
 sizes
 
 # %% [markdown] id="does-frozen-mean-still" tags=["step"]
-# The three stages that see strokes hold a seventh of the weights. Nearly all the others stand in the bottleneck.
+# The three stages that see strokes hold a small part of the weights. Nearly all the others stand in the bottleneck.
 #
 # Freeze everything below the head, and hand the network your fifty pictures. No gradient reaches a frozen weight, and no optimiser is called.
 
@@ -171,7 +175,7 @@ for whose, train in {"torch's": torch.nn.Module.train, "the course's": cu.nets.N
 # %% [markdown] id="why-it-moved" tags=["step"]
 # With torch's own `train()` the features of print went {{measured:04-2:drift}} % of their length, and not one weight had changed. A `Net` of this course leaves what is frozen in evaluation mode when you call `train()`.
 #
-# Moving statistics are no evil in themselves. On the pencil drawings at the end of this lesson, two tuned blocks read {{measured:04-5:norm}} fewer of 100 once their statistics are frozen too, in the mean of five draws. See it in the reader: leave all its weights as they are, and give it nothing but the statistics of your fifty.
+# Moving statistics are no evil in themselves. Leave all its weights as they are, and give the reader nothing but the statistics of your fifty. Will it read more handwriting, or less?
 
 # %% id="statistics-alone" tags=["step"]
 alone = []
@@ -186,31 +190,34 @@ print("Statistics alone read more handwriting, in every draw:", min(alone) > 0)
 #
 # ## Where should the head begin?
 #
-# New classes need a new head. If it begins at zero, it passes no gradient down, and in the first step only the head moves. If it begins with large random numbers, it shouts nonsense, and the features move to make the nonsense come true. Kumar et al. (2022) call this distortion.
+# New classes need a new head. If it begins at zero, it passes no gradient down, and in the first step only the head moves. If it begins with large random numbers, it shouts nonsense, and Kumar et al. (2022) expect the features to move until the nonsense comes true: distortion.
 #
-# Their cure is **LP-FT**: train the head alone, a linear probe, then everything. A head of zeros, a loud one, and a loud one with the cure:
+# Their cure is **LP-FT**: train the head alone, a linear probe, then everything. A head of zeros, torch's own small random numbers, a head many times as loud, and the loud one with the cure:
 
 # %% id="guess-the-beginnings" tags=["quiz"]
 options = {
-    "all: that is what it is for": "If the probe is trained to its end. Eighty steps do not quieten a head as loud as this.",
-    "hardly any": "In eighty steps no weight of the head gets far, and it shouts on when the features are let go.",
+    "all of it: that is what the cure is for": "So many steps do not quieten a head as loud as this.",
+    "hardly anything": "In so few steps no weight of the head gets far, and it shouts on when the features are let go.",
     "none, it gets worse": "It does no harm.",
 }
-question = "Beside a head of zeros, a loud one loses about four points of handwriting. LP-FT trains it alone for half of the steps. How many of the four come back?"
-lab.quiz("04-q3", question, options, answer="hardly any")
+question = "Beside a head of zeros, a loud one loses handwriting. LP-FT trains it alone for half of the steps. How much comes back?"
+lab.quiz("04-q3", question, options, answer="hardly anything")
 
 
 # %% id="four-beginnings" tags=["step", "nbval-ignore-output"]
-def with_loud_head(seed):
-    net = printed.with_head(digits)
-    torch.nn.init.normal_(net.head.weight, std=0.3, generator=torch.Generator().manual_seed(seed))
+def with_random_head(seed, times=1):
+    """Random numbers as large as torch's own, or so many times as large."""
+    net, draw = printed.with_head(digits), torch.Generator().manual_seed(seed)
+    own = (3 * net.head.in_features) ** -0.5
+    torch.nn.init.normal_(net.head.weight, std=times * own, generator=draw)
     return net
 
 
 begun = {}
 for seed, pair in enumerate(pairs):
-    loud, zero = with_loud_head(seed), printed.with_head(digits)
-    ways = {"zero": (zero, cu.FineTune()), "loud": (loud, cu.FineTune()), "loud, LP-FT": (loud, cu.LPFT())}
+    loud, zero = with_random_head(seed, times=8), printed.with_head(digits)
+    ways = {"zero": (zero, cu.FineTune()), "as torch begins": (with_random_head(seed), cu.FineTune())}
+    ways |= {"loud": (loud, cu.FineTune()), "loud, LP-FT": (loud, cu.LPFT())}
     for way, (net, adapter) in ways.items():
         run = cu.fit(adapter, pair, net=net, seed=seed, learning_rate=3e-3, **SHORT)
         begun[way, seed], runs[way, seed] = [*reads(run), 100 * travelled(run.net)], run
@@ -218,16 +225,16 @@ begun = pd.DataFrame(begun, [*sides, "travelled"]).T
 begun.groupby(level=0, sort=False).agg(["mean", "min", "max"]).round().astype(int)
 
 # %% [markdown] id="read-the-beginnings" tags=["step"]
-# The loud head costs {{measured:04-2:loud}} points of handwriting and {{measured:04-2:loud_print}} of print. Of the first LP-FT gives back {{measured:04-2:back}}: the paper trains its probe to the end, and 80 steps are not the end.
+# As torch begins, the head reads as much as one of zeros. Eight times as loud, it costs {{measured:04-2:loud}} points of handwriting and {{measured:04-2:loud_print}} of print. Of the first LP-FT gives back {{measured:04-2:back}}, of the second {{measured:04-2:back_print}}. The paper trains its probe to the end, and these few steps are not the end.
 #
 # It does keep the features nearer to where they were: they travel {{measured:04-2:lpft}} % of their length, and {{measured:04-2:louds}} % without it. Above a head of zeros they travel furthest, {{measured:04-2:zeros}} %, and there the network reads best. Distance is not damage.
 #
-# The paper's gain shows on data further off than the labels, and this lesson has no such exam. What it can say: let a new head begin at zero, or train it to its end first.
+# The paper's gain shows on data further off than the labels. What this table can say: let a new head begin quietly.
 
 # %% [markdown] id="how-long-a-leash" tags=["step"]
 # ## How long should the leash be?
 #
-# Take the three runs that forgot, those at 0.1. One cure is a smaller rate: then everything is learned more slowly, the useful too. Another is the second term of (1). **L2-SP** pulls each weight back to where it began, where weight decay pulls it to zero. The head has no term here and runs free.
+# Take the three runs that forgot, those at 0.1. One cure is a smaller rate. Another is the second term of (1), a leash. **L2-SP** pulls each weight back to where it began, where weight decay pulls it to zero. The head has no term here and runs free.
 
 # %% id="leash-by-hand" tags=["step"]
 from torch.nn.functional import cross_entropy
@@ -254,11 +261,11 @@ print("Loss (1) is the package's, after four steps:", torch.isclose(sum(terms.va
 # %% id="guess-the-leash" tags=["quiz"]
 options = {
     "more print, less handwriting": "That is the trade one expects. There is none here.",
-    "more of both": "What went too far was of no use to handwriting either.",
+    "more of both, than without a leash": "What went too far was of no use to handwriting either.",
     "the same": "The leash is felt: the features travel half as far.",
 }
 question = "Rate 0.1, which was too large. With a leash of 0.01, what does it read?"
-lab.quiz("04-q4", question, options, answer="more of both")
+lab.quiz("04-q4", question, options, answer="more of both, than without a leash")
 
 # %% id="three-leashes" tags=["step", "nbval-ignore-output"]
 from course_utils.evaluation import probes
@@ -274,27 +281,26 @@ def characters(net):
 
 
 leashed = {("not trained", 0): [*before.values(), characters(printed), 0]}
-for alpha in (0.01, 1):
-    for seed, pair in enumerate(pairs):
-        leash = cu.L2SP(weight=alpha, head_weight=0)
-        runs["leash", alpha, seed] = cu.fit(leash, pair, net=reader, seed=seed, learning_rate=0.1, **SHORT)
-for name, key in {"no leash": (0.1,), "0.01": ("leash", 0.01), "1": ("leash", 1)}.items():
-    for run in (runs[*key, seed] for seed in range(3)):
+for seed, pair in enumerate(pairs):
+    leash = cu.L2SP(weight=0.01, head_weight=0)
+    runs["leash", seed] = cu.fit(leash, pair, net=reader, seed=seed, learning_rate=0.1, **SHORT)
+for name, key in {"no leash": 0.1, "0.01": "leash", "none, rate 0.01": 0.01}.items():
+    for run in (runs[key, seed] for seed in range(3)):
         leashed[name, run.seed] = [*reads(run), characters(run.net), 100 * travelled(run.net)]
 leashed = pd.DataFrame(leashed, [*sides, "characters", "travelled"]).T.rename_axis(["leash", "seed"])
 leashed.groupby("leash", sort=False).agg(["mean", "min", "max"]).round().astype(int)
 
 # %% [markdown] id="read-the-leashes" tags=["step"]
-# With a leash of 0.01 it reads {{measured:04-3:hand}} more of 100 handwritten digits than without, and {{measured:04-3:print}} more printed ones. The third column asks the features alone: a new probe of all 36 characters reads {{measured:04-3:characters}} more than without a leash. That is {{measured:04-3:held}} of 100, and before any training it was {{measured:04-3:untouched}}.
+# With a leash of 0.01 it reads {{measured:04-3:hand}} more of 100 handwritten digits than without, and {{measured:04-3:print}} more printed ones. A new probe of all 36 characters on its features reads {{measured:04-3:characters}} more: {{measured:04-3:held}} of 100, and before any training it was {{measured:04-3:untouched}}.
 #
-# At 1 no weight below the head gets far, and features still travel {{measured:04-3:still}} %: batch norm again.
+# The last row is a rate ten times smaller, without a leash: {{measured:04-3:small}} of 100 digits, where the leash has {{measured:04-3:leashed}}. A leash makes harmless a rate that is too large. It does not beat the right one.
 #
 # Others assume other things. DELTA holds feature maps: channels that matter to print matter to you. BSS shrinks the weakest directions of the features: those do not transfer. StochNorm draws for each channel whose statistics to use: yours are too few.
 
 # %% [markdown] id="rates-by-block" tags=["step"]
 # ## Must all blocks go at one pace?
 #
-# Two rules of ULMFiT (Howard and Ruder 2018) say no. With **discriminative rates** each block goes 2.6 times as fast as the one below it. With **gradual unfreezing** the head learns first, then one block more at a time, from the top. They were made to keep a language model from forgetting.
+# Two rules of ULMFiT (Howard and Ruder 2018) say no. With **discriminative rates** each block goes 2.6 times as fast as the one below it. With **gradual unfreezing** the head learns first, then one block more at a time, from the top. They made both to keep a language model from forgetting.
 
 # %% id="rates-by-hand" tags=["step"]
 names = list(reader.blocks())
@@ -302,7 +308,7 @@ ours = {name: 2.6 ** -(len(names) - 1 - place) for place, name in enumerate(name
 theirs = {group["name"]: group["rate"] for group in cu.DiscriminativeRates().players(reader)["all"]}
 print("The package's rates are ours:", np.allclose(pd.Series(theirs)[names], pd.Series(ours)[names]))
 table = pd.DataFrame({"discriminative rate": ours}).round(3)
-for done in (0, 0.2, 0.4, 0.5):
+for done in (0, 0.125, 0.25, 0.375, 0.5):
     table[f"open at {done:.0%}"] = ["yes" if place >= 4 - int(4 * done / 0.5) else "" for place in range(5)]
 table
 
@@ -311,12 +317,12 @@ table
 #
 # Every way of tuning so far, two frozen probes, and a net that starts from nothing. Two sets of handwriting, five labels a class, five seeds; a seed draws the fifty pictures, the same for all.
 #
-# One thing is often forgotten. Whatever is trained by steps has its pictures turned and shifted a little in each of them, the net from nothing too. The probe of lesson 03 saw them as they are. So there is a second one, *head alone*: the same steps, rate and augmentation as fine-tuning, and only the head learns.
+# Tables often forget one thing. Whatever is trained by steps has its pictures turned and shifted a little in each of them, the net from nothing too. The probe of lesson 03 saw them as they are. So there is a second one, *head alone*: the same steps, rate and augmentation as fine-tuning, and only the head learns.
 
 # %% id="guess-the-best" tags=["quiz"]
 options = {
     "about 5": "So papers make one expect. Each of them tuned its own method, and on other data.",
-    "less than 1": "And which fifty pictures you happened to draw makes a difference of several.",
+    "less than 1": "And which fifty pictures you happen to draw makes as much of a difference, on scans more.",
     "none beats the frozen probe": "All of them do.",
 }
 question = "The best way of fine-tuning on mnist-5k, against plain fine-tuning: how many more of 100 does it read, in the mean?"
@@ -324,12 +330,8 @@ lab.quiz("04-q5", question, options, answer="less than 1")
 
 
 # %% id="nine-ways" tags=["experiment"]
-def curve(name):
-    return few_labels.record(name).replace({"LastLayer": "head alone", "EverythingAtOnce": "everything at once"})
-
-
 curves = {
-    name: 100 * curve(name).pivot(index=["shots", "learner"], columns="seed", values="accuracy")
+    name: 100 * few_labels.record(name).pivot(index=["shots", "learner"], columns="seed", values="accuracy")
     for name in ("mnist-5k", "optdigits")
 }
 at_five = {name: table.loc[5].drop("Prototypes") for name, table in curves.items()}
@@ -337,7 +339,7 @@ order = at_five["mnist-5k"].mean(axis=1).sort_values().index
 with plots.style():
     drawing = plots.Drawing(7.2, 4.6, "From nothing, frozen, fine-tuned: the ways of tuning hardly differ")
     for axes, (name, seeds) in zip(drawing.subplots(1, 2, sharey=True), at_five.items(), strict=True):
-        axes.axvline(seeds.loc["head alone"].mean(), color=plots.GREY, linestyle="--")
+        axes.axvline(seeds.loc["LastLayer"].mean(), color=plots.GREY, linestyle="--")
         for place, learner in enumerate(order):
             colour, of_seed = plots.method(learner).colour, seeds.loc[learner]
             axes.plot(of_seed, [place] * len(of_seed), "o", color=colour, alpha=0.4, markersize=4)
@@ -348,19 +350,19 @@ told = {name: seeds.mean(axis=1).round(1).to_dict() for name, seeds in at_five.i
 drawing.describe(f"Dots are seeds, bars their mean, the dashed line the head alone. Means: {told}.")
 
 # %% [markdown] id="read-the-nine" tags=["experiment"]
-# On mnist-5k every way of tuning beats the probe of lesson 03, by {{measured:04-4:least}} to {{measured:04-4:most}} points in the mean. But {{measured:04-4:augmented}} of those the head alone has too, trained and fed as they are: the dashed line. Moving the rest adds {{measured:04-4:over_least}} to {{measured:04-4:over_most}}.
+# On mnist-5k every way of tuning beats the probe of lesson 03, by {{measured:04-4:least}} to {{measured:04-4:most}} points in the mean. But {{measured:04-4:augmented}} of those the head alone has too: the dashed line. Moving the rest adds {{measured:04-4:over_least}} to {{measured:04-4:over_most}}.
 #
-# Among themselves the eight lie within {{measured:04-4:between}}. The dots of fine-tuning alone lie {{measured:04-4:luck}} apart: which fifty pictures you hold matters more than how you tune.
+# Among themselves the eight rows above the head alone lie within {{measured:04-4:between}}. On scanned digits another draw of fifty moves all eight by up to {{measured:04-4:draw}}; on one draw they lie at most {{measured:04-4:way}} apart. On mnist-5k both weigh alike.
 #
-# On scanned digits the net from nothing comes within {{measured:04-4:scratch}} points of the best. Lesson 03 took its augmentation away, on mnist-5k, and it fell {{measured:03-5:hunger}} points behind the probe. A large lead over "from scratch" is often one over a rival that nobody fed.
+# On scanned digits the net from nothing comes within {{measured:04-4:scratch}} points of the best. Without augmentation it fell {{measured:03-5:hunger}} behind the probe (lesson 03): a large lead over "from scratch" is often one over a rival that nobody fed.
 
 # %% id="what-moving-adds" tags=["experiment"]
 with plots.style():
     drawing = plots.Drawing(
-        7.2, 3.4, "Moving the weights adds a point or two; knowing print is worth most with few labels"
+        7.2, 3.4, "Moving the weights pays from five labels a class on; knowing print pays most below"
     )
     told = {}
-    for axes, rival in zip(drawing.subplots(1, 2), ("head alone", "FromScratch"), strict=True):
+    for axes, rival in zip(drawing.subplots(1, 2), ("LastLayer", "FromScratch"), strict=True):
         axes.axhline(0, color=plots.INK, linewidth=0.8)
         for (name, table), marker, colour in zip(curves.items(), "os", plots.CLASS_COLOURS, strict=False):
             lead = (table.xs("FineTune", level=1) - table.xs(rival, level=1)).loc[list(few_labels.SHOTS)]
@@ -374,9 +376,9 @@ with plots.style():
 drawing.describe(f"Lines are means of 5 seeds, dots seeds. Mean lead in points: {told}.")
 
 # %% [markdown] id="when-it-pays" tags=["experiment"]
-# Left: what moving the weights is worth. On mnist-5k it is {{measured:04-4:one}} points with one label a class and {{measured:04-4:twenty}} with twenty. On optdigits it is about one throughout, and at first a matter of luck.
+# Left: what moving the weights is worth. On mnist-5k it is a loss with one label a class ({{measured:04-4:one}} points) and a gain of {{measured:04-4:twenty}} with twenty. On optdigits it hardly depends on the labels, and at first it is a matter of luck.
 #
-# Right: over a net from nothing, knowing print is worth {{measured:04-4:print_one}} points at one label, {{measured:04-4:print_ten}} at ten, and with all labels {{measured:04-4:print_all}}. The end is not quite fair: a net from nothing takes five times the steps, and needs them.
+# Right: over a net from nothing, knowing print is worth {{measured:04-4:print_one}} points at one label, {{measured:04-4:print_ten}} at ten, and with all labels {{measured:04-4:print_all}}. It is not quite fair: a net from nothing takes many more steps, everywhere, and needs them.
 #
 # So spend the evening on rate, augmentation and labels first. The figures do not say that the eight are alike everywhere: this network is small, and print is close to handwriting.
 
@@ -385,31 +387,31 @@ hand, old = (swept[side].unstack() for side in sides)
 best = hand.mean(axis=1).idxmax()
 gains = {"short": hand.iloc[0] - before["handwriting"], "best": hand.loc[best] - before["handwriting"]}
 gains |= {"over": hand.loc[best] - hand.iloc[-1], "forgotten": before["print"] - old.iloc[-1]}
-gains |= {"bring": hand.loc[best] - probe, "cost": probe - hand.iloc[-1]}
-worst = (before["print"] - old.loc[best]).max()
+gains |= {"bring": hand.loc[best] - head_alone}
 lab.claim(
     "04-1",
-    "The best of four rates reads at least 5 more of 100 handwritten digits than the smallest and 2.5 more than the largest, and the largest forgets at least 8 of 100 printed ones; on every seed",
-    holds=(hand.loc[best] - hand.iloc[0]).min() >= 5 and gains["over"].min() >= 2.5 and gains["forgotten"].min() >= 8,
-    measured={name: round(gain.mean()) for name, gain in gains.items()} | {"draw": round(worst)},
+    "The best of four rates reads at least 5 more of 100 handwritten digits than the smallest on every seed, and in the mean 2 more than the largest; the largest forgets at least 4 of 100 printed ones on every seed",
+    holds=(hand.loc[best] - hand.iloc[0]).min() >= 5 and gains["over"].mean() >= 2 and gains["forgotten"].min() >= 4,
+    measured={name: round(gain.mean(), 1) for name, gain in gains.items()}
+    | {"draw": round((before["print"] - old.loc[best]).max())},
 )
-pulled = leashed.loc["0.01"] - leashed.loc["no leash"]
+untrained, held, small = (leashed.loc[name] for name in ("not trained", "0.01", "none, rate 0.01"))
+pulled = held - leashed.loc["no leash"]
 lab.claim(
     "04-3",
-    "At a rate that is too large, a leash of 0.01 reads at least 1.5 more of 100 handwritten digits and 4 more printed ones than none, and a new probe on its features at least 1 more of 36 kinds of characters; on every seed",
-    holds=pulled["handwriting"].min() >= 1.5 and pulled["print"].min() >= 4 and pulled["characters"].min() >= 1,
-    measured={"hand": round(pulled["handwriting"].mean()), "print": round(pulled["print"].mean())}
-    | {
-        "untouched": round(leashed["characters"].loc["not trained", 0]),
-        "held": round(leashed["characters"].loc["0.01"].mean()),
-    }
-    | {"characters": round(pulled["characters"].mean()), "still": round(leashed["travelled"].loc["1"].mean())},
+    "At a rate that is too large, a leash of 0.01 reads at least 1.5 more of 100 handwritten digits and 4 more printed ones than none, and a new probe on its features at least 1 more of 36 kinds of characters, in the mean of three seeds; on every seed it reads more print",
+    holds=(pulled.mean() >= pd.Series({"handwriting": 1.5, "print": 4, "characters": 1, "travelled": -100})).all()
+    and pulled["print"].min() > 0,
+    measured=pulled.mean().round().drop("travelled").rename({"handwriting": "hand"}).to_dict()
+    | {w: round(of["characters"].mean()) for w, of in {"untouched": untrained, "held": held}.items()}
+    | {w: round(of["handwriting"].mean(), 1) for w, of in {"leashed": held, "small": small}.items()},
 )
 
 # %% id="claim-on-standing-still" tags=["claim"]
 read, kept, far = (begun[of].unstack() for of in begun)
 loud, loud_print = (of.loc["zero"] - of.loc["loud"] for of in (read, kept))
-back = read.loc["loud, LP-FT"] - read.loc["loud"]
+back, back_print = (of.loc["loud, LP-FT"] - of.loc["loud"] for of in (read, kept))
+quiet = read.loc["as torch begins"] - read.loc["zero"]
 lab.claim(
     "04-2",
     "Fifty pictures in training mode move the features of a frozen network by at least a tenth of their length; statistics of the fifty alone read at least 1 more of 100; a loud random head costs at least 2, and LP-FT gives back at most 1, though its features travel less far; on every seed",
@@ -419,36 +421,37 @@ lab.claim(
     and back.max() <= 1
     and (far.loc["loud, LP-FT"] / far.loc["loud"]).max() <= 0.95,
     measured={"drift": round(100 * drift["torch's"]), "alone": round(np.mean(alone)), "loud": round(loud.mean())}
-    | {"loud_print": round(loud_print.mean()), "back": round(back.mean(), 1)}
+    | {"loud_print": round(loud_print.mean()), "back": round(back.mean(), 1), "back_print": round(back_print.mean(), 1)}
+    | {"quiet": round(quiet.mean(), 1)}
     | {"lpft": round(far.loc["loud, LP-FT"].mean()), "louds": round(far.loc["loud"].mean())}
     | {"zeros": round(far.loc["zero"].mean())},
 )
 
 # %% id="claim-on-ways" tags=["claim"]
 ways = ["FineTune", "GradualUnfreezing", "DiscriminativeRates", "LPFT", "L2SP", "DELTA", "BSS", "StochNorm"]
-means = {name: seeds.mean(axis=1) for name, seeds in at_five.items()}
-probed, same_food = (means["mnist-5k"][ways] - means["mnist-5k"][of] for of in ("LinearProbe", "head alone"))
+means, scans = {name: seeds.mean(axis=1) for name, seeds in at_five.items()}, at_five["optdigits"].loc[ways]
+probed, same_food = (means["mnist-5k"][ways] - means["mnist-5k"][of] for of in ("LinearProbe", "LastLayer"))
 between = {name: np.ptp(of[ways]) for name, of in means.items()}
-below = {name: (seeds.loc["LPFT"] - seeds.loc["head alone"]).min() for name, seeds in at_five.items()}
-lead = {
-    of: (curves["mnist-5k"].xs("FineTune", level=1) - curves["mnist-5k"].xs(of, level=1)).mean(axis=1)
-    for of in ("head alone", "FromScratch")
-}
+below = [(seeds.loc["LPFT"] - seeds.loc["LastLayer"]).min() for seeds in at_five.values()]
+draw, way, tuned = np.ptp(scans.mean()), scans.apply(np.ptp).max(), curves["mnist-5k"].xs("FineTune", level=1)
+over_head, over_none = (
+    (tuned - curves["mnist-5k"].xs(of, level=1)).mean(axis=1) for of in ("LastLayer", "FromScratch")
+)
+told = {"least": probed.min(), "most": probed.max(), "between": between["mnist-5k"], "draw": draw, "way": way}
+told |= {"over_least": same_food.min(), "over_most": same_food.max(), "augmented": (probed - same_food).mean()}
+told |= {"scratch": means["optdigits"].max() - means["optdigits"]["FromScratch"]}
+told |= {f"print_{word}": over_none[k] for word, k in {"one": 1, "ten": 10, "all": "all"}.items()}
+told |= {"one": over_head[1], "twenty": over_head[20]}
 lab.claim(
     "04-4",
-    "With five labels a class, in the mean of five seeds, every way of fine-tuning beats the probe on mnist-5k by at least 2.5 of 100 and the head alone by at least 0.5; the eight lie within 1.5 of each other on both sets; LP-FT is never more than 1 below the head alone",
-    holds=probed.min() >= 2.5 and same_food.min() >= 0.5 and max(between.values()) <= 1.5 and min(below.values()) >= -1,
-    measured={"least": round(probed.min(), 1), "most": round(probed.max(), 1), "between": round(between["mnist-5k"], 1)}
-    | {"augmented": round(means["mnist-5k"]["head alone"] - means["mnist-5k"]["LinearProbe"], 1)}
-    | {"over_least": round(same_food.min(), 1), "over_most": round(same_food.max(), 1)}
-    | {"luck": round(np.ptp(at_five["mnist-5k"].loc["FineTune"]), 1)}
-    | {"scratch": round(means["optdigits"].max() - means["optdigits"]["FromScratch"], 1)}
-    | {"one": round(lead["head alone"][1], 1), "twenty": round(lead["head alone"][20], 1)}
-    | {f"print_{word}": round(lead["FromScratch"][k], 1) for word, k in {"one": 1, "ten": 10, "all": "all"}.items()},
+    "With five labels a class, in the mean of five seeds, every way of fine-tuning beats the probe on mnist-5k by at least 2.5 of 100 and the head alone by at least 0.5; the eight lie within 1.5 of each other on both sets; LP-FT is never more than 1 below the head alone; on optdigits the draw weighs at least 1.5 times as much as the method",
+    holds=min(probed.min() - 2.5, same_food.min() - 0.5, 1.5 - max(between.values()), min(below) + 1, draw - 1.5 * way)
+    >= 0,
+    measured={name: round(value, 1) for name, value in told.items()},
 )
 
 # %% [markdown] id="all-at-once" tags=["failure-mode"]
-# ## When does fine-tuning lose to doing nothing?
+# ## What if you train every weight at once?
 #
 # Photographs now, and the network of lesson 03: 3.4 million weights that know ImageNet. Sixteen classes drawn in pencil. Three ways to spend the labels: a probe on frozen features, the last two blocks at a careful rate, and what tutorials do, every weight with Adam at 0.001 for ten passes, all batch norm moving along.
 
@@ -456,16 +459,16 @@ lab.claim(
 options = {
     "it wins: there is enough to learn from now": "So one would think. It reads fewer than it did with ten labels a class.",
     "a tie": "The last two blocks come near one. All at once is another matter.",
-    "it loses by 15 of 100 and more": "On every seed. More labels are more steps too, and each leads further away.",
+    "it loses clearly": "On every seed.",
 }
 question = "All 105 labels a class, 1,680 patches. How does training every weight end, against the frozen probe?"
-lab.quiz("04-q6", question, options, answer="it loses by 15 of 100 and more")
+lab.quiz("04-q6", question, options, answer="it loses clearly")
 
 # %% id="curve-of-pencil" tags=["failure-mode"]
-pencil = curve("pencil")
-shown = pencil[pencil["learner"].isin(["LinearProbe", "FineTune", "everything at once"])]
-shown = shown.replace("FineTune", "the last two blocks")
-plots.shot_curve(shown, "In pencil two tuned blocks hardly help, and everything at once loses", "read in pencil")
+pencil = few_labels.record("pencil")
+shown = pencil[pencil["learner"].isin(["LinearProbe", "FineTune", "EverythingAtOnce"])]
+shown = shown.replace("FineTune", "LastTwoBlocks")
+plots.shot_curve(shown, "Two tuned blocks end below the frozen probe, all at once far below", "share read in pencil")
 
 # %% id="what-it-costs" tags=["failure-mode", "nbval-ignore-output"]
 from time import process_time
@@ -483,8 +486,7 @@ pd.DataFrame(cost, ["read of 100", "seconds"]).T.round(1)
 
 # %% id="claim-on-everything" tags=["failure-mode", "claim"]
 table = 100 * pencil.pivot(index=["shots", "seed"], columns="learner", values="accuracy")
-lost, behind = (table["LinearProbe"] - table[way] for way in ("everything at once", "FineTune"))
-frozen_norm = table["FineTune"] - table["FineTuneFrozenNorm"]
+lost, behind = (table["LinearProbe"] - table[way] for way in ("EverythingAtOnce", "FineTune"))
 lab.claim(
     "04-5",
     "In pencil, with all labels, training every weight at once reads at least 12 fewer of 100 than the frozen probe on every seed, and the last two blocks at a careful rate at least 1 fewer; with five labels a class the two blocks come within 2 of it in the mean, and they take at least twice its seconds",
@@ -494,16 +496,16 @@ lab.claim(
     and cost["last two blocks"][1] >= 2 * cost["probe"][1],
     measured={"lost": round(lost.loc[5].mean()), "lucky": round(lost.loc[5].min()), "unlucky": round(lost.loc[5].max())}
     | {"lost_all": round(lost.loc["all"].mean()), "all": round(behind.loc["all"].mean(), 1)}
-    | {"behind": round(behind.loc[5].mean(), 1), "norm": round(frozen_norm.loc[5].mean(), 1)}
+    | {"behind": round(behind.loc[5].mean(), 1)}
     | {"factor": round(cost["last two blocks"][1] / cost["probe"][1])},
 )
 
 # %% [markdown] id="read-the-loss" tags=["failure-mode"]
 # With all labels everything at once reads {{measured:04-5:lost_all}} fewer of 100 than a probe that moved no weight. With five a class it is {{measured:04-5:lost}} in the mean, and {{measured:04-5:lucky}} to {{measured:04-5:unlucky}} by draw. The record does not say what is to blame: rate, batch norm, or pictures that were not augmented.
 #
-# The last two blocks come out {{measured:04-5:behind}} points behind the probe at five labels a class and {{measured:04-5:all}} with all. They cost {{measured:04-5:factor}} times its seconds, both from pixels to exam.
+# In the mean of five draws (the table above is one of them) the last two blocks come out {{measured:04-5:behind}} points behind the probe at five labels a class and {{measured:04-5:all}} with all. They cost {{measured:04-5:factor}} times its seconds.
 #
-# Fine-tuning is no law of nature. ImageNet's features tell pencil drawings apart already (lesson 03); on digits, print had left room. One careful rate was tried here. A long search might find a better one.
+# Fine-tuning is no law of nature. ImageNet's features tell pencil drawings apart already (lesson 03); on digits, print had left room. This lesson tried one careful rate.
 
 # %% [markdown] id="play-the-freezer" tags=["widget"]
 # ## Which few weights are enough?
@@ -517,6 +519,8 @@ cu.explore.stored("freezer")
 
 # %% [markdown] id="keep-it" tags=["experiment"]
 # ## How do you keep what was learned?
+#
+# (The freezer's answer lies in the middle: `stage3` and the head.)
 #
 # `run.save` puts the weights into one file, with the classes and how they were made. `cu.load` opens it anywhere, and no code in it is run. Then hand it a folder: three digits of the exam, and a file that an upload has cut short.
 #
@@ -566,9 +570,9 @@ lab.exercise(
 )
 
 # %% [markdown] id="exercise-rates" tags=["exercise"]
-# ## How fast does each block go?
+# ## Which block goes slowest?
 #
-# Return the rates of `blocks` blocks, from the input to the head, as multiples of the head's.
+# Say it first. Then return the rates of `blocks` blocks, from the input to the head, as multiples of the head's.
 
 
 # %% id="exercise-rates-answer" tags=["exercise"]
@@ -608,9 +612,9 @@ lab.check("04-ex2", answer)
 # </details>
 
 # %% [markdown] id="recap" tags=["recap"]
-# ## What to keep
+# ## What is worth keeping?
 #
-# Try the frozen probe first, with the augmentation that its rivals get. Then search the rate over three decades before you try a second method, and look at what is forgotten while you do. If much is, put it on a leash. Freeze with batch norm in mind. When two ways differ by less than another draw of labels, take the simpler one.
+# Try the frozen probe first, with the augmentation that its rivals get. Then search the rate over three decades before you try a second method, and look at what is forgotten while you do. If much is, lower the rate; where you cannot search, use a leash. Freeze with batch norm in mind. When two ways differ by less than another draw of labels, take the simpler one.
 #
 # - Yosinski et al. 2014, *How transferable are features* · Howard, Ruder 2018, *ULMFiT*
 # - Li, Grandvalet, Davoine 2018, *Explicit inductive bias* (L2-SP) · Li et al. 2019, *DELTA*

@@ -551,7 +551,7 @@ lab.check("08-ex3", prediction)
 # </details>
 
 # %% [markdown] id="recap" tags=["recap"]
-# ## What stays
+# ## What stays?
 #
 # CORAL matches covariances and is blind to means; MMD matches what its width lets it see. {{measured:08-1:share}} % of DeepCORAL's gain on the first pair is batch norm's. Neither sees a label: where only class shares differ, a perfect match is the damage.
 #

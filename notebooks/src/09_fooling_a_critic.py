@@ -1,7 +1,7 @@
 # %% [markdown] id="title"
-# # Can we fool a critic?
+# # Can features fool a critic?
 #
-# A network has learned to read plain digits. A second one, a **critic**, is shown no picture at all: it gets the 128 numbers that the first one computes of a picture, its features, and says where the picture came from. From plain paper, the source, or from a photograph, the target?
+# A network has learned to read plain digits. A second one sees no picture at all. It gets the 128 numbers that the first one computes of a picture, and says where the picture came from: plain paper, the source, or a photograph, the target.
 
 # %% id="setup" tags=["setup"]
 import torch
@@ -42,7 +42,7 @@ with plots.style():
 figure.describe(f"A histogram of verdicts: two humps, one on each side of zero; {share:.2f} told rightly.")
 
 # %% [markdown] id="one-player-more"
-# This critic is no more than a weighted sum of 128 numbers. It is right on {{measured:09-1:caught_plain}} of 100, on pictures that it did not learn from. The first network reads {{measured:09-1:source_only}} of 100 digits over photographs.
+# This **critic** is a weighted sum of 128 numbers. It is right on {{measured:09-1:caught_plain}} of 100, on pictures that it did not learn from. The humps say nothing of reading: the first network reads {{measured:09-1:source_only}} of 100 digits over photographs.
 #
 # Now both learn at once, from the beginning. The critic learns to tell the domains apart. The network learns to read plain digits, as before, *and to make the critic wrong*. Nobody tells it what stands on a photograph.
 
@@ -52,7 +52,7 @@ options = {
     "about 45": "As much as batch-norm statistics of the target give, without a critic (lesson 08).",
     "about 80": "And not one target label was used.",
 }
-question = "The critic cannot tell them apart any more. How many of 100 digits over photographs does the network read?"
+question = "Both have learned. How many of 100 digits over photographs does the first network read now?"
 lab.quiz("09-q1", question, options, answer="about 80")
 
 # %% id="one-hump" tags=["figure", "nbval-ignore-output"]
@@ -61,7 +61,7 @@ with plots.style():
     figure = plots.Drawing(6.6, 2.7, "Features made to fool a critic leave a fresh one unsure")
     for axes, run, name in zip(figure.subplots(1, 2), (plain, fooled), ("before", "made to fool"), strict=True):
         share = caught(run, straight, axes)
-        axes.set_title(f"{name}: {share:.0%} told rightly")
+        axes.set_title(f"{name}: {share:.0%} told, {run.target_accuracies()[-1]:.0%} read")
 figure.describe(f"On the left two humps of verdicts, on the right two in the same place; {share:.2f} told rightly.")
 
 # %% [markdown] id="fooled-by-whom"
@@ -78,8 +78,8 @@ figure.describe(f"On the left two humps of verdicts, on the right two in the sam
 #
 # - turn a gradient by hand, and show the critic products of features and classes (claim 09-2),
 # - tell a game that has stopped from one that is won (claim 09-3), and a good mix from a good reading (claim 09-4),
-# - say what a critic adds to batch norm (claim 09-1), and where a formula beats it (claim 09-5),
-# - find out whether the critic or batch norm did the damage (claim 09-6).
+# - say what a critic adds to batch norm (claim 09-1) and to a formula (claim 09-5),
+# - find out what did the damage (claim 09-6).
 
 # %% [markdown] id="a-critic-for-points" tags=["figure"]
 # ## What does the critic pull?
@@ -151,16 +151,16 @@ plots.point_clouds(panels, "A sure critic pulls nobody; asked with false labels,
 # %% [markdown] id="saturated" tags=["figure"]
 # In the middle the game has all but stopped: the critic is **saturated**. On the right the triangles have won, all but a few strays.
 #
-# The difference is one entry of `pulls`. Where the critic takes a triangle for a circle with probability $D$, the slope of $\log(1 - D)$ by its logit is $-D$: nothing, where $D$ is nothing. The slope of $-\log D$ is $D - 1$: there it is steepest. Same aim, other pull. Labels turned like this are called **inverted**, and ADDA is built on them.
+# The difference is one entry of `pulls`. Where the critic takes a triangle for a circle with probability $D$, the slope of $\log(1 - D)$ by its logit is $-D$: nothing, where $D$ is nothing. The slope of $-\log D$ is $D - 1$: there it is steepest. Same aim, other pull. Labels turned like this are **inverted**; Tzeng's method, ADDA, builds on them.
 #
-# Do not conclude that climbing cannot work. It did, above. What keeps that critic from being sure is told below.
+# Do not conclude that climbing cannot work. It did, in the runs above.
 
 # %% [markdown] id="in-four-equations" tags=["math"]
 # ## How is that written?
 #
 # The critic's loss, at $\ln 2$ when it guesses:
 #
-# $$L_d = -\tfrac{1}{2}\,\overline{\log D(f(s))} - \tfrac{1}{2}\,\overline{\log\big(1 - D(f(t))\big)} \tag{1}$$
+# $$L_d = -\tfrac{1}{2}\,\mathrm{mean} \log D(f(s)) - \tfrac{1}{2}\,\mathrm{mean} \log\big(1 - D(f(t))\big) \tag{1}$$
 #
 # The critic makes it small. The features make it large, and learn the source as before:
 #
@@ -215,9 +215,9 @@ print("One pass, by hand and from the package, gives both gradients of equation 
 # %% [markdown] id="why-little-at-first" tags=["step"]
 # The features get $-0.3$ times their own gradient, the critic gets its own, whole: $\lambda$ weakens only what the features hear.
 #
-# **Why little at first?** Ganin's reason for equation 3: in the first steps features say nothing of digits, and what a critic says of them is noise. Do not take it on trust. On the moons further below, `cu.DANN(schedule=Constant())` is at full strength from the start and ends as well.
+# Ganin's reason for beginning with little, equation 3: in the first steps features say nothing of digits, and what a critic says of them is noise. Do not take it on trust: try `cu.DANN(schedule=Constant())` on the moons further below.
 #
-# Two things keep the critic from being sure. It learns beside the features, step by step, and has no time alone with them. And its labels are **smoothed**: 0.95 source and 0.05 target, so that it gains nothing by a logit beyond 3.
+# Two things keep the critic from being sure. It learns beside the features, step by step, and has no time alone with them. And its labels are **smoothed**: a little less than all source, a little more than no target, so that a huge logit costs more than it gains.
 
 # %% id="strategy-in-code" tags=["step"]
 import inspect
@@ -230,7 +230,7 @@ print(inspect.getsource(cu.DANN.loss))
 # %% [markdown] id="mixed-how" tags=["step"]
 # ## Is a perfect mix a good one?
 #
-# Two classes now, by colour. A line down the middle, learned from circles, calls everything left of it blue and everything right of it orange. Triangles of three kinds: **shifted**, the two heaps moved to the right; **turned**, by 60 degrees, nearly all still on their own side; **other shares**, in place, but nine in ten are blue.
+# Two classes now, by colour. A line down the middle, learned from circles, calls everything left of it blue and everything right of it orange. Triangles of three kinds: *shifted*, the two heaps moved to the right; *turned*, by 60 degrees, nearly all still on their own side; *other shares*, in place, but nine in ten are blue.
 #
 # All play the game with false labels until the critic gives up.
 
@@ -282,7 +282,7 @@ words = "Above triangles shifted, turned, of other shares; below all on the circ
 plots.point_clouds(panels, "Three critics gave up, and two games mixed classes too", words, rows=2)
 
 # %% [markdown] id="what-a-mix-is-worth" tags=["step"]
-# Below, all triangles lie on circles. The shifted ones came home. Of the turned ones some took the way round, and *classes changed places*. Of the third kind the larger class was too large for its heap, and the surplus went across the line. A critic sees features, and no class.
+# Below, nearly all triangles lie on circles, in one draw of three. The shifted ones came home. Of the turned ones some took the way round, and *classes changed places*. Of the third kind the surplus of the larger class went across the line. A critic sees features, and no class.
 #
 # ## What if the critic knew the class?
 #
@@ -326,7 +326,7 @@ print({f"{width} random products": f"off by {error:.0%}" for width, error in off
 # %% [markdown] id="hundred-for-ten" tags=["step"]
 # A hundred times as many numbers, a tenth of the error: the way of all averages.
 #
-# Where the network guesses, the class that the critic is told is a guess too. CDAN+E lets sure pictures count for more: $1 + e^{-H}$ times, with $H$ the entropy of the ten probabilities, divided by the mean. That is twice as much at most. And sure is not right: a digit that is surely misread is shown under the wrong class, with full weight.
+# Where the network guesses, the class that the critic hears is a guess too. CDAN+E lets sure pictures count for more: $1 + e^{-H}$ times, with $H$ the entropy of the ten probabilities, divided by the mean. That is twice as much at most.
 
 # %% id="weights-of-three-pictures" tags=["step", "nbval-ignore-output"]
 weights = losses.entropy_weights(torch.from_numpy(seen.target_logits[-1]))[:, 0]
@@ -337,6 +337,8 @@ called = [[pair.classes[i] for i in row] for row in top.indices.tolist()]
 plots.answers(pictures, called, top.values.tolist(), "The surest picture counts for nearly two unsure ones")
 
 # %% [markdown] id="two-heads" tags=["step"]
+# Sure is not right: a digit that the network surely misreads goes to the critic under the wrong class, with full weight.
+#
 # ## Who else could judge?
 #
 # MCD asks nobody about domains. It has two heads on the same features, and three steps that take turns:
@@ -345,7 +347,7 @@ plots.answers(pictures, called, top.values.tolist(), "The surest picture counts 
 # - the heads stay right on the source and *disagree on the target as much as they can*, features held,
 # - the features learn to leave them nothing to disagree about, heads held.
 #
-# Two moons, then, and the same two turned by 35 degrees. Dark is where the two heads differ.
+# Two moons, then, and the same two turned by 35 degrees. Where will the two heads differ? Point at the place before you run on.
 
 
 # %% id="two-steps-by-hand" tags=["step"]
@@ -377,21 +379,23 @@ def differ(one, other):
 played = toy.fitted(cu.MCD())
 panels = [("1: learn the source", alone, differ(*learned(False))), ("2: disagree", alone, differ(*learned(True)))]
 panels += [("after the game", played, differ(played.net.head, played.adapter.second))]
-title = "Two heads find the target by disagreeing; features end that"
+title = "Two heads find the target by disagreeing (dark); features end that"
 words = "Grey moons, turned ones as triangles. The heads agree on all; differ where only triangles lie; a seam is left."
 toy.shaded(panels, "Purples", title, words)
 
 # %% [markdown] id="where-they-differ-lies-the-target" tags=["step"]
 # In the middle the two heads have found, without a critic, where the target lies outside the source. After the third step, many times over, only a seam is left, and no point lies on it.
 #
-# MDD has one adversary, a head that repeats on the source what the network says, $\gamma$ times weighted, and contradicts it on the target; the features prevent that. Where the domains are mixed, it does best by agreeing with probability $\gamma / (1 + \gamma)$, at $\gamma = 4$ with 0.8. The gap of $\ln \gamma$ that this leaves between the logits is the **margin** of its name.
+# MDD has one adversary head in place of two, which repeats on the source what the network says and contradicts it on the target.
+#
+# The figure shows no classes. Heads that agree may both be wrong.
 
 # %% [markdown] id="same-for-everybody" tags=["experiment"]
 # ## Who reads most?
 #
-# Two pairs, three seeds, 15 epochs for everybody, and the two of lesson 08 beside DANN. The rows of the other games follow in a later edition. Every row had the same pictures, net and augmentation, and nobody saw a target label. The numbers are records; the run above is one of them, made again.
+# Two pairs, three seeds, 15 epochs for everybody, and the two of lesson 08 beside DANN. Who wins on which pair? Write it down. Every row had the same pictures, net and augmentation, and nobody saw a target label. The numbers are records; the run above is one of them, made again.
 #
-# Rates and weights were chosen on other pairs, by a score without target labels. The shape of DANN's critic was settled with a look at the first pair below, so its number there flatters a little (`docs/methods.md`).
+# The course chose rates and weights on other pairs, by a score without target labels. It settled the shape of DANN's critic with a look at the first pair below, so its number there flatters a little (`docs/methods.md`).
 
 # %% id="tables-of-two-pairs" tags=["experiment", "nbval-ignore-output"]
 import pandas as pd
@@ -512,7 +516,7 @@ spread.unstack().loc[["SourceOnly", "AdaBN", "DANN", "MCD"], [*piles]].fillna(""
 
 # %% id="a-moon-cut-in-two" tags=["failure-mode"]
 panels = [(name, moon_runs["DANN", name][0], as_upper(moon_runs["DANN", name][0])) for name in [*piles][:3]]
-title = "Where the lower moon is missing, DANN cuts the upper one"
+title = "One moon's statistics cut it in two; the source's bring it back"
 words = (
     "The turned upper moon lies in the region of its class; cut by the border; nearly whole with source's statistics."
 )
@@ -538,9 +542,7 @@ lab.claim(
 # %% [markdown] id="the-dial" tags=["widget"]
 # ## How hard should the features fight?
 #
-# DANN on the first pair, seed 0, at three weights $w$. Move from 0.1 to 1 and watch the critic's loss: it comes nearer to $\ln 2$, the dotted line, and the target accuracy rises. Now guess what happens from 1 to 3, and move.
-#
-# The critic's loss comes no nearer. The task loss ends higher and the accuracy lower: the features pay for the fight.
+# DANN on the first pair, seed 0, at three weights $w$ (the dial says lambda). Move from 0.1 to 1 and watch the critic's loss: it comes nearer to $\ln 2$, the dotted line, and the target accuracy rises. Write down what you expect of both from 1 to 3, then move.
 #
 # One seed each, and DANN's seeds at 1 already lie {{measured:09-1:spread}} of 100 apart. Do not conclude that 1 is best; conclude that more is not better.
 
@@ -574,9 +576,11 @@ lab.exercise(
 )
 
 # %% [markdown] id="exercise-silent" tags=["exercise"]
-# ## Exercises
+# From 1 to 3 the critic's loss comes no nearer. The task loss ends higher and the accuracy lower: the features pay for the fight.
 #
-# **A reversal of strength zero.** What becomes of the critic: `"it stands still"`, `"it is helped"`, or `"it learns, unheard"`? Decide before you try it.
+# ## What does a reversal of strength zero do?
+#
+# What becomes of the critic: `"it stands still"`, `"it is helped"`, or `"it learns, unheard"`? Decide before you try it.
 
 # %% id="exercise-silent-answer" tags=["exercise"]
 answer = ...
@@ -593,7 +597,9 @@ lab.check("09-ex1", answer)
 # </details>
 
 # %% [markdown] id="exercise-weights" tags=["exercise"]
-# **The weights of CDAN+E.** Write them: $1 + e^{-H}$ for each row of `logits` `(n, k)`, divided by the mean over the rows, of shape `(n, 1)`. $H$ is the entropy of the row's softmax, in nats.
+# ### Who counts most?
+#
+# Turn the sign of $H$ in the weights of CDAN+E: which pictures would count most? Say it, then write the weights as they are: $1 + e^{-H}$ for each row of `logits` `(n, k)`, divided by the mean over the rows, of shape `(n, 1)`. $H$ is the entropy of the row's softmax, in nats.
 
 
 # %% id="exercise-weights-answer" tags=["exercise"]
@@ -616,7 +622,7 @@ lab.check("09-ex2", sure)
 # </details>
 
 # %% [markdown] id="recap" tags=["recap"]
-# ## What stays
+# ## What stays?
 #
 # A critic is a distance that learns, and a sure one pulls nobody. It sees no classes: a perfect mix can be a wrong one, and where the target lacks a class it will be. CDAN shows it what the network believes; MCD lets two heads find what the source does not cover. Before you blame a critic, look at batch norm.
 #
