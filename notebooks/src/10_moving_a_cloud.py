@@ -366,7 +366,7 @@ with plots.style():
     figure = plots.Drawing(6.6, 3.0, "A small batch pays for being small, and errs more")
     (paying, owning), paid_whole = figure.subplots(1, 2), (plan * cost).sum().item()
     colour = plots.METHODS["DeepJDOT"].colour
-    for name, marker, look, at in (("two domains", "o", "-", (7, 6)), ("one domain", "s", "--", (-72, -12))):
+    for name, marker, look, at in (("two domains", "o", "-", (7, 6)), ("one domain", "s", "--", (14, -38))):
         paying.plot(hands.index, hands[name], marker + look, color=colour)
         paying.annotate(name, (32, hands[name][32]), at, textcoords="offset points")
     paying.axhline(paid_whole, color=plots.GREY, linestyle=":")
