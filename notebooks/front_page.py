@@ -9,11 +9,12 @@ import json
 import re
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md", ROOT / "docs" / "data.md")
-PLACE = re.compile(r"<!-- (?P<name>[\w:-]+) -->.*?<!-- /(?P=name) -->", re.DOTALL)
+PLACE = re.compile(r"<!-- (?P<name>[\w:@-]+) -->.*?<!-- /(?P=name) -->", re.DOTALL)
 sys.path[:0] = [str(ROOT)]
 
 
@@ -31,6 +32,9 @@ class MissingRecordsError(LookupError):
 
 def fill(page: str) -> str:
     """The page with every marked place filled. Raises UnknownPlaceError with the place's name."""
+    ends, places = re.findall(r"<!-- /(\S+) -->", page), [place["name"] for place in PLACE.finditer(page)]
+    if unread := [name for name in ends if name not in places]:
+        raise UnknownPlaceError(f"No place could be read that ends in <!-- /{unread[0]} -->: how does it begin?")
 
     def content(place: re.Match) -> str:
         name, _, of = place["name"].partition(":")
@@ -75,10 +79,13 @@ def _table(pair: str) -> str:
 
 
 def _every(pair: str) -> str:
-    """All strategies with records on a pair, best first, with the score that the validator gave them unseen."""
+    """All strategies with records of three seeds on a pair, best first, with the validator's score of them, unseen."""
     from course_utils import compare
 
     records = [compare.load_record(p) for p in sorted((compare.RECORDS / pair).glob("*.json"))]
+    records = [r for r in records if not r.settings]
+    seeds = Counter(r.method for r in records)
+    records = [r for r in records if seeds[r.method] >= 3]
     if not records:
         raise MissingRecordsError(f"results/{pair} is empty: `python3 course.py bench results` makes its records.")
     table = compare.Table(records[0].pair, tuple(records))

@@ -24,6 +24,32 @@ def test_a_place_that_nothing_fills_is_refused_by_name() -> None:
         front_page.fill("<!-- claimz:1 --><!-- /claimz:1 -->")
 
 
+def test_a_place_that_cannot_be_read_is_not_left_empty_without_a_word() -> None:
+    with pytest.raises(front_page.UnknownPlaceError, match="/table:a%b"):
+        front_page.fill("<!-- table:a%b --><!-- /table:a%b -->")
+
+
+def test_only_fits_at_the_defaults_and_of_three_seeds_stand_in_the_table_of_all(tmp_path, monkeypatch) -> None:
+    from course_utils import compare
+
+    def kept(method: str, seed: int, settings: dict, target: float) -> None:
+        exam = {"last": {"source": 1.0, "target": target}}
+        history = {front_page.VALIDATOR: [target]}
+        record = compare.Record("a -> b", f"{method}()", seed, settings, "", [], 1, history, exam, [target])
+        compare.write_record(record, tmp_path)
+
+    for seed in range(3):
+        kept("SourceOnly", seed, {}, 0.2)
+        kept("TargetOnly", seed, {}, 0.9)
+        kept("DAN", seed, {}, 0.5)
+        kept("DAN", seed, {"batchnorm": "joint"}, 0.1)
+    kept("DANN", 0, {}, 0.8)
+    monkeypatch.setattr(compare, "RECORDS", tmp_path)
+    told = front_page.fill("<!-- every:a--b --><!-- /every:a--b -->")
+    assert "| DAN, chosen by the validator | 0.500 | 0.500 to 0.500 | 0.50 |" in told
+    assert "DANN" not in told
+
+
 def test_a_table_without_its_records_is_refused_with_what_makes_them(tmp_path, monkeypatch) -> None:
     from course_utils import compare
 
