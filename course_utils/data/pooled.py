@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,6 +37,8 @@ def pooled(domains: Sequence[Domain], shares: Sequence[float] | None = None, see
     if shares is not None:
         total, rng = sum(map(len, train)), np.random.default_rng(seed)
         wanted = [round(total * share / sum(shares)) for share in shares]
+        if empty := [d.name for d, index, n in zip(domains, train, wanted, strict=True) if n and not len(index)]:
+            raise ValueError(f"{empty[0]!r} has no training image left for its share of the pool.")
         train = [_drawn(index, n, rng) for index, n in zip(train, wanted, strict=True)]
     parts = {"train": train} | {split: [d.splits[split] for d in domains] for split in SPLITS[1:]}
     ends = np.cumsum([0] + [sum(map(len, parts[split])) for split in SPLITS])
@@ -57,7 +60,5 @@ def pooled(domains: Sequence[Domain], shares: Sequence[float] | None = None, see
 
 def _drawn(index: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """`n` of these: each as often as any other, or once more."""
-    if n and not len(index):
-        raise ValueError("A domain without training images has been given a share of the pool.")
-    rounds = [rng.permutation(index) for _ in range(-(-n // max(len(index), 1)))]
+    rounds = [rng.permutation(index) for _ in range(math.ceil(n / len(index)))] if n else []
     return np.concatenate([*rounds, index[:0]])[:n]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 
+import numpy as np
 import pytest
 
 import course_utils as cu
@@ -38,7 +39,8 @@ def test_shares_say_how_large_a_part_of_training_each_domain_has(two):
     taken = [drawn[image] for image in from_one]
     assert sum(taken) == round(total * 3 / 4)
     assert sum(drawn.values()) == total
-    assert max(taken) - min(taken) <= 1 or max(from_one.values()) > 1
+    assert set(from_one.values()) == {1}
+    assert max(taken) - min(taken) == 1
     assert len(pool.splits["test"]) == sum(len(d.splits["test"]) for d in two)
 
 
@@ -69,3 +71,6 @@ def test_what_is_no_pool_is_refused(two):
     for shares in ((1,), (-1, 2), (0, 0)):
         with pytest.raises(ValueError, match="give one number for each of 2 domains"):
             cu.pooled(two, shares=shares)
+    examined = dataclasses.replace(other, groups=np.full(len(other), one.groups[one.splits["test"][0]]))
+    with pytest.raises(ValueError, match="'other' has no training image left for its share"):
+        cu.pooled((one, examined), shares=(1, 1))

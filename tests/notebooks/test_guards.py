@@ -142,10 +142,6 @@ DEFECTS = {
             "has 1 exercises",
         ),
     ],
-    "asks_trained_nets_in_evaluation_mode": [
-        (lambda it: cell(it, "setup").update(source="run.net(pictures).logits"), "setup: asks run.net in training"),
-        (lambda it: cell(it, "setup").update(source="net = runs[0].net\nnet(x)"), "setup: asks run.net in training"),
-    ],
     "was_run_from_top_to_bottom": [
         (strip, "no cell has an output"),
         (lambda it: cell(it, "setup").update(execution_count=7), "were run as [7, 2, 3"),
