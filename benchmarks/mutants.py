@@ -8,6 +8,7 @@ torch is imported once: on Linux every run is a fork of this process, elsewhere 
 
 from __future__ import annotations
 
+import argparse
 import gc
 import importlib
 import multiprocessing
@@ -199,4 +200,5 @@ def main(root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     sys.exit(main())

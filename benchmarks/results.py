@@ -1,16 +1,20 @@
 """Makes every run record that a lesson reads, into results/. Records that are still true are kept.
 
-python3 course.py bench results [--jobs 2] [--only patches] [--confirm]
+python3 course.py bench results [--jobs 2] [--only patches] [--confirm REVISION]
 
---confirm: after code was moved about and should compute the same, on the kind of processor that made the records. The
-first seed of each strategy is fitted anew; where every number of it is the recorded one, digit for digit, the other
-seeds' records are kept as well.
+--confirm: after code was moved about and should compute the same. The first seed of each strategy whose records are
+stale is fitted twice, here and now, by the code of that git revision and by the present code. Where both give every
+number alike, digit for digit, the records of all its seeds are kept: another processor may have made them.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -34,17 +38,27 @@ TABLES = [
     ("mnist-5k -> optdigits", (*MOMENTS, cu.DANN(), cu.CDAN(), cu.MCC(), *SOURCE_FREE, *FURTHER_MOMENTS), {}),
     ("optdigits -> mnist-5k", EVERY, {}),
     ("mnist-5k -> mnist-m-5k", MOMENTS, {"batchnorm": "joint"}),
+    ("mnist-5k -> mnist-m-5k", (*MOMENTS, cu.DANN()), {"augment": None}),
     ("mnist-5k -> mnist-m-5k", (*MOMENTS, cu.DANN()), {"augment": training.LIGHT + cu.RandomConvolution()}),
 ]
 """Pair, strategies, and the settings of `fit` that differ from its defaults: each row is one table of a lesson."""
 
+PUBLISHED = (cu.DANN(), cu.CDANE(), cu.MCC(), cu.SHOT())
+WHOLE_SETS = [
+    ("mnist -> usps", PUBLISHED, {"epochs": 2, "snapshots": False}),
+    ("usps -> mnist", PUBLISHED, {"epochs": 2, "snapshots": False}),
+]
+"""The published sets as they are. An epoch passes over all of MNIST: two hold more steps than fifteen of mnist-5k."""
+
 UNLABELLED = tuple(a() for a in adapters.ADAPTERS if a.sides == ("source", "target") and a.second_view is None)
 """All strategies that look at both domains and at no target label; features have no second view to compare."""
 PHOTOGRAPHS = [
-    (f"patches/photo@imagenet_net -> patches/{style}@imagenet_net", UNLABELLED, {})
-    for style in ("painted", "pencil", "night")
+    (f"{folder}/photo@imagenet_net -> {folder}/{style}@imagenet_net", UNLABELLED, {})
+    for folder, styles in (("patches", ("painted", "pencil", "night")), ("pacs", ("art_painting", "cartoon", "sketch")))
+    for style in styles
 ]
 """On cached features of the ImageNet network. `edges` is a development pair."""
+EVERY_TABLE = TABLES + WHOLE_SETS + PHOTOGRAPHS
 
 
 def opened(name: str) -> DomainPair:
@@ -63,38 +77,85 @@ def remove_stale() -> int:
     return len(stale)
 
 
-def confirm(jobs: int) -> int:
-    """Fits the first seed of whatever is stale; returns how many records are true again."""
-    kept = 0
-    for name, strategies, settings in TABLES + PHOTOGRAPHS:
-        every = [cu.SourceOnly(), cu.AdaBN(), *strategies, cu.TargetOnly()]
-        files = {a: [compare.record_path(name, a, seed, settings) for seed in SEEDS] for a in every}
-        old = {a: [compare.load_record(path) for path in paths if path.exists()] for a, paths in files.items()}
-        stale = [a for a, records in old.items() if records and not all(map(compare.is_true, records))]
-        with tempfile.TemporaryDirectory() as folder:
-            fresh = compare.computed([(a, old[a][0].seed) for a in stale], opened(name), settings, jobs, Path(folder))
-        for adapter, record in zip(stale, fresh, strict=True):
-            if record == dataclasses.replace(old[adapter][0], code=record.code, data=record.data):
-                for other in old[adapter]:
-                    compare.write_record(
-                        dataclasses.replace(other, code=record.code, data=record.data), compare.RECORDS
-                    )
-                    kept += 1
-            else:
-                print(f"{name}: {record.method} gives other numbers now", flush=True)
-    return kept
+def stale_strategies() -> list[tuple[int, int]]:
+    """Table and strategy, by their places in `EVERY_TABLE`, of which any record is stale."""
+    return [
+        (table, place)
+        for table, (name, _, settings) in enumerate(EVERY_TABLE)
+        for place, adapter in enumerate(strategies_of(table))
+        if any(
+            path.exists() and not compare.is_true(compare.load_record(path)) for path in kept(name, adapter, settings)
+        )
+    ]
+
+
+def strategies_of(table: int) -> list[cu.Adapter]:
+    return [cu.SourceOnly(), cu.AdaBN(), *EVERY_TABLE[table][1], cu.TargetOnly()]
+
+
+def kept(name: str, adapter: cu.Adapter, settings: dict[str, object]) -> list[Path]:
+    return [compare.record_path(name, adapter, seed, settings) for seed in SEEDS]
+
+
+def first_seeds(wanted: list[tuple[int, int]], jobs: int, folder: Path) -> None:
+    """Fits seed 0 of each, by whatever course_utils this process has imported, into `folder`."""
+    for table in dict.fromkeys(table for table, _ in wanted):
+        name, _, settings = EVERY_TABLE[table]
+        asked = [(strategies_of(table)[place], SEEDS[0]) for t, place in wanted if t == table]
+        compare.computed(asked, opened(name), settings, jobs, folder)
+
+
+def confirm(revision: str, jobs: int) -> int:
+    """Compares this code's numbers with the revision's; returns how many records are true again."""
+    wanted, count = stale_strategies(), 0
+    with tempfile.TemporaryDirectory() as scratch:
+        before, now, tree = (Path(scratch) / part for part in ("before", "now", "tree"))
+        git = ["git", "-C", str(compare.RECORDS.parent), "worktree"]
+        subprocess.run([*git, "add", "--detach", str(tree), revision], check=True)
+        try:
+            for folder, code in ((before, tree), (now, compare.RECORDS.parent)):
+                command = [
+                    sys.executable,
+                    __file__,
+                    "--jobs",
+                    str(jobs),
+                    "--first-seeds",
+                    json.dumps(wanted),
+                    str(folder),
+                ]
+                subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(code)})
+        finally:
+            subprocess.run([*git, "remove", "--force", str(tree)], check=True)
+        for table, place in wanted:
+            name, _, settings = EVERY_TABLE[table]
+            adapter = strategies_of(table)[place]
+            paths = kept(name, adapter, settings)
+            old, new = (compare.load_record(folder / paths[0].relative_to(compare.RECORDS)) for folder in (before, now))
+            stamp = {"code": new.code, "data": new.data}
+            if new != dataclasses.replace(old, **stamp):
+                print(f"{name}: {new.method} gives other numbers now", flush=True)
+                continue
+            for path in filter(Path.exists, paths):
+                compare.write_record(dataclasses.replace(compare.load_record(path), **stamp), compare.RECORDS)
+                count += 1
+    return count
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--jobs", type=int, default=2)
-    options.add_argument("--confirm", action="store_true")
+    options.add_argument("--confirm", metavar="REVISION", help="keep what this git revision computes alike")
+    options.add_argument("--first-seeds", nargs=2, help=argparse.SUPPRESS)
     options.add_argument("--only", help="make the tables of pairs whose name holds this")
     given = options.parse_args()
+    if given.first_seeds:
+        wanted, folder = given.first_seeds
+        first_seeds([tuple(place) for place in json.loads(wanted)], given.jobs, Path(folder))
+        return
     if given.confirm:
-        print(f"{confirm(given.jobs)} records hold as they were", flush=True)
+        print(f"{confirm(given.confirm, given.jobs)} records hold as they were", flush=True)
     print(f"removed {remove_stale()} stale records", flush=True)
-    for name, strategies, settings in TABLES + PHOTOGRAPHS:
+    for name, strategies, settings in EVERY_TABLE:
         if given.only and given.only not in name:
             continue
         table = cu.runs(strategies, opened(name), SEEDS, settings=settings, jobs=given.jobs, folder=compare.RECORDS)

@@ -75,6 +75,21 @@ def draw(runs: dict[str, Run], title: str) -> plots.Drawing:
 
 
 @plots.style()
+def sheet(runs: dict[str, Run], title: str, columns: int = 5) -> plots.Drawing:
+    """The points and the regions of many nets, a small panel each, with how many of 100 target points it gets right."""
+    rows = -(-len(runs) // columns)
+    drawing = plots.Drawing(1.75 * columns, 0.8 + 1.95 * rows, title)
+    scores = {name: run.exam().loc["last", "target"] for name, run in runs.items()}
+    for place, (name, run) in enumerate(runs.items(), start=1):
+        axes = drawing.add_subplot(rows, columns, place)
+        _regions(axes, run)
+        axes.set_title(f"{name}: {100 * scores[name]:.0f}", fontsize=8.5)
+    drawing.legend(handles=plots.class_handles(CLASSES) + plots.domain_handles(), loc="outside lower left", ncols=4)
+    told = "; ".join(f"{name} {score:.2f}" for name, score in scores.items())
+    return drawing.describe(f"Half moons and the same turned, over each net's two regions. Target accuracy: {told}.")
+
+
+@plots.style()
 def shaded(
     panels: Sequence[tuple[str, Run, Callable[[Tensor], Tensor]]],
     colours: str,

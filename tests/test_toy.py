@@ -73,6 +73,16 @@ def test_the_figure_has_a_column_for_each_net_and_says_its_accuracy(runs) -> Non
     assert f"DeepCORAL {score:.2f}" in drawing.alt
 
 
+def test_a_sheet_has_a_panel_for_each_net_with_its_regions_and_how_many_it_gets_right(runs) -> None:
+    drawing = toy.sheet(runs, "A title", columns=1)
+    assert len(drawing.axes) == len(runs)
+    for axes, (name, run) in zip(drawing.axes, runs.items(), strict=True):
+        part, answers = run.pair.target.test, run.evaluations[-1]["target_logits"].argmax(1)
+        assert axes.get_title(loc="left") == f"{name}: {100 * (answers == part.labels).mean():.0f}"
+        at = np.round((part.images + toy.EDGE) / (2 * toy.EDGE) * (toy.STEPS - 1)).astype(int)
+        assert (axes.images[0].get_array()[at[:, 1], at[:, 0]] == answers).mean() > 0.97
+
+
 def test_a_picture_changes_no_random_number_of_the_reader() -> None:
     torch.manual_seed(3)
     expected = torch.rand(1)

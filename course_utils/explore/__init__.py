@@ -4,6 +4,7 @@ from course_utils.explore.adversary_dial import adversary_dial
 from course_utils.explore.augmentation import augmentation
 from course_utils.explore.base import Explorer, load
 from course_utils.explore.feature_shift import feature_shift
+from course_utils.explore.kernel_dial import kernel_dial
 from course_utils.explore.layer_freezer import layer_freezer
 from course_utils.explore.neighbours import neighbours
 from course_utils.explore.shift_dial import shift_dial
@@ -15,6 +16,7 @@ __all__ = [
     "adversary_dial",
     "augmentation",
     "feature_shift",
+    "kernel_dial",
     "layer_freezer",
     "load",
     "neighbours",

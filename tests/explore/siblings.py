@@ -42,6 +42,11 @@ def augmentation() -> Explorer:
     return explore.augmentation(toy_domain(), covers, count=6, rotation=20)
 
 
+def kernel_dial() -> Explorer:
+    rng = np.random.default_rng(0)
+    return explore.kernel_dial(rng.normal(size=(12, 4)), rng.normal(size=(10, 4)) + 1)
+
+
 def layer_freezer() -> Explorer:
     net = cu.nets.small_cnn(1, ("a", "b"), size=16, width=8)
     accuracies = {("head",): [0.4, 0.5], ("bottleneck", "head"): [0.6], ("backbone", "bottleneck", "head"): [0.7, 0.9]}
@@ -66,6 +71,7 @@ SIBLINGS = {
         answers_dial,
         adversary_dial,
         augmentation,
+        kernel_dial,
         layer_freezer,
         neighbours,
         strategy_chooser,
