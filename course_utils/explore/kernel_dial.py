@@ -13,7 +13,7 @@ from course_utils import losses
 from course_utils.explore.base import Explorer
 from course_utils.explore.dial import Panel, dial
 
-WIDTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+WIDTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 BINS, FARTHEST = 40, 2.0  # of distances, in root mean squared distances
 
 
@@ -50,13 +50,15 @@ def kernel_dial(
         Panel(
             "shares of the highest", ("MMD²", "its pull"), shares, "kernel width", range(len(widths)), (0, 1.05), names
         ),
-        Panel("who is near", lines, curves, "distance, in root mean squared distances", x.tolist(), (0, 1.05)),
+        Panel("who is near", lines, curves, "distance, in root mean squared distances", x.tolist(), (0, 1.6)),
     ]
     said = [
         f"Width {name}: MMD² {distance:.3g}, at {100 * of:.0f} % of its highest; its pull at {100 * pull:.0f} %."
         for name, distance, (of, pull) in zip(names, measured[0], shares.T, strict=True)
     ]
-    return dial(title, "kernel width", names, panels, said)
+    explorer = dial(title, "kernel width", names, panels, said)
+    explorer.place = int(np.abs(np.log(widths)).argmin())  # still, it shows a kernel as wide as the cloud
+    return explorer
 
 
 def _distance_and_pull(here: Float[Tensor, "n d"], there: Float[Tensor, "m d"], width: Tensor) -> Float[Tensor, " 2"]:

@@ -62,7 +62,7 @@ plots.answers(pictures, names, sure, "Redrawn, the espresso is no espresso any m
 # %% [markdown] id="what-changed"
 # A *{{measured:00-1:painted}}*. Of the pencil drawing it has no opinion: its best answer, right or wrong, gets {{measured:00-1:pencil}}. Nothing happened to the cup, the table or the light. What changed is how they are drawn.
 #
-# This is one photograph, one network and two filters. Shrink the photograph by another rule, and other names come up.
+# This is one photograph, one network and two filters.
 #
 # A photograph of yours may do better. Put a file beside this notebook, name it below, and run the cell.
 
@@ -135,7 +135,7 @@ plain.exam().round(2)
 # %% [markdown] id="how-to-read-an-exam" tags=["step"]
 # At home a share of {{measured:00-2:home}} is right, abroad {{measured:00-2:abroad}}. Nothing in training told the network that what lies behind a digit does not matter.
 #
-# The three rows differ in who chose the epoch. *Last* is the end of training. *Selected* is the choice of a score that looks at target images and at none of their labels; like any guess it can go wrong, as the source column shows. *Peeked* takes the epoch that does best on the very labels of the test. Here it flatters source-only by {{measured:00-2:flattery}}. It is printed to be disbelieved: whoever needs a repair has no such labels.
+# The three rows differ in who chose the epoch. *Last* is the end of training. *Selected* is the choice of a score that looks at target images and at none of their labels; like any guess it can go wrong: here it gives up much at home for a little abroad. *Peeked* takes the epoch that does best on the very labels of the test. Here it flatters source-only by {{measured:00-2:flattery}}. Disbelieve it: whoever needs a repair has no such labels.
 #
 # That rule is built in. Ask for the labels of the target's training images:
 
@@ -165,7 +165,7 @@ plots.bars(table.per_seed(), "DANN wins back more than half of what the change o
 #
 # AdaBN is the rival to beat, since it trains nothing: it takes the source-only network and measures anew, on target images, the means and variances that batch norm keeps. That alone is {{measured:00-3:share}} of DANN's gain.
 #
-# The dotted line is the **oracle**, which was trained on the target's labels. It is a ceiling and not a method.
+# The dashed line goes on from source-only's bar. The dotted one is the **oracle**, which was trained on the target's labels. It is a ceiling and not a method.
 #
 # Three seeds show how much one training differs from the next. They say nothing about another pair of domains.
 
@@ -224,8 +224,8 @@ lab.quiz(
     "00-q3",
     "Which of the two do you ship?",
     {
-        "source-only": "At home it is as good, and abroad it is wrong about most of what it is sure of.",
-        "DANN": "Right, and neither column says by how much.",
+        "source-only": "Both columns favour it, by little, and abroad it is wrong about most of what it is sure of.",
+        "DANN": "Right, though both columns favour the other by a little: they cannot tell.",
     },
     answer="DANN",
 )
@@ -320,7 +320,7 @@ lab.check("00-ex1", answer)
 # %% [markdown] id="exercise-reverse" tags=["exercise"]
 # ## Is the way back as long?
 #
-# Learn from digits on photographs, and be asked about plain ones. Compared with accuracy at home, which is now the photographs, what does accuracy abroad do: it `"falls as far"`, `"falls a little"`, or `"rises"`? Guess, then turn the pair around in the cell that trained source-only. One epoch is enough to see it.
+# Learn from digits on photographs, and be asked about plain ones. Compared with accuracy at home, which is now the photographs, what does accuracy abroad do: it `"falls as far"`, `"falls a little"`, or `"rises"`? Guess. To see it, make the pair the other way round, `back = cu.pair("mnist-m-5k -> mnist-5k")`, in a cell of your own, and train `cu.SourceOnly()` on it with `epochs=1`; that is enough.
 
 # %% id="exercise-reverse-answer" tags=["exercise"]
 answer = ...

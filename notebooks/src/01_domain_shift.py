@@ -178,7 +178,7 @@ print(f"MMD {mmd_by_hand(s, t):.2f}, and {mmd_by_hand(s, t + 1):.2f} after a bri
 print(f"CORAL changes by {abs(evaluation.coral_distance(s, t + 1) - coral_by_hand):.6f} under that lamp")
 
 # %% [markdown] id="why-a-critic" tags=["step"]
-# Both equal `losses.mmd` and `losses.coral`, which later lessons train with. The lamp shows a first blindness: a covariance does not know where its cloud lies.
+# Both equal the package's, which later lessons train with. The lamp shows a first blindness: a covariance does not know where its cloud lies.
 #
 # The **proxy A-distance** hands a critic pictures of both domains and asks which is which. If it errs half the time, there is no difference that it can find, and the distance is 0. If it never errs, it is 2. It is judged on pictures that it has not studied, or it would be judged on its memory.
 
@@ -232,7 +232,7 @@ plots.show(plots.confusion(matrix, f"Over a photograph it calls most things {fav
 #
 # ## What does a map show?
 #
-# The network describes a picture by 128 features. t-SNE draws points with like neighbours next to each other, and gives up everything else for it. Both domains go into one map; two maps could not be compared.
+# The network describes a picture by 128 features. t-SNE draws neighbouring points next to each other, and gives up everything else for it. Both domains go into one map; two maps could not be compared.
 #
 # Here are the same features four times, with two seeds and three perplexities (how many neighbours t-SNE cares about). What stays?
 
@@ -251,7 +251,7 @@ title = "Places, gaps and shapes change; the mix of neighbours hardly does"
 plots.show(plots.shift_maps([*maps.values()], *named, printed.classes, [*maps], title))
 
 # %% [markdown] id="a-gap-on-purpose" tags=["step"]
-# Four times the source falls into islands, and the target into none. Where the triangles lie, how far they spread and which island is whose neighbour, each drawing decides anew.
+# Four times the source falls into islands, and the target into none. Where the triangles lie and how far they spread each drawing decides anew. Another seed turned it, another perplexity laid other islands side by side.
 #
 # Below each map stand two mixes, in the features and in the drawing. Where they disagree, the drawing is wrong.
 #
@@ -374,7 +374,7 @@ at = dialled[dialled["strength"] == 0.4].groupby("dial")[["accuracy", "A-distanc
 plots.show(drawing.describe(f"Over strength, three networks each. Means at 0.4: {at.round(2).to_dict('index')}."))
 
 # %% [markdown] id="read-the-dials" tags=["experiment"]
-# Three lines of one kind are three networks; three dials out of many, and none of them a shift that a camera makes. Along each dial, distance and fall grow together at first. Then the A-distance meets its ceiling, and two of the MMDs go no further.
+# Three lines of one kind are three networks; three dials out of many, and none of them a shift that a camera makes. Along each dial both grow, and not together: fading brings the A-distance near its ceiling before anything is lost. There it stays, whatever is lost later.
 #
 # Now look at the upright line, at strength 0.4. The palace has an A-distance of {{measured:01-3:palace_a}} and leaves an accuracy of {{measured:01-3:palace}}. Faded ink has {{measured:01-3:fade_a}}, and leaves {{measured:01-3:fade}}. MMD, which did well above, calls a sheet turned by a right angle (strength 1) nearer than ink at strength 0.6, though the network reads the ink far better.
 #
@@ -465,7 +465,7 @@ pd.DataFrame({"A-distance of pixels": apart, "points lost": cost}).round(1)
 # %% [markdown] id="how-much-palace" tags=["widget"]
 # ## How much palace does a network bear?
 #
-# Six digits, the photograph behind them, and a network that was trained for longer than those above. Drag the dial from 0 to 0.1, and see which of the two charts has moved. Then drag on to where you could not read the digits yourself any more, and see where the network is by then.
+# Six digits, the photograph behind them, and a network that was trained for longer than those above. Drag the dial from 0 to 0.1, and see which of the two charts has moved. Then drag on to the end. You still read all six. How many of a hundred does the network?
 #
 # Do not conclude that the A-distance is an early warning. It leapt as readily for one white pixel.
 
@@ -540,15 +540,17 @@ lab.check("01-ex2", answer)
 #
 # ```python
 # answer = "the same"
+# for other in (t[:125], s[125:]):
+#     print(mmd_by_hand(s[:125], other, (0.001,)), 2 / 125)
 # ```
 #
-# Too wide is no better: with `factors=(1000,)` every picture is near every other, and both distances shrink to nothing.
+# Each picture is near to itself alone: 125 pairs of 125², on either side, and none between the two. Too wide is no better: with `factors=(1000,)` every picture is near every other, and both distances shrink to nothing.
 # </details>
 
 # %% [markdown] id="recap" tags=["recap"]
 # ## What to keep
 #
-# Ask a distance whether one shift grew, never what it costs. Laid between pictures it has no direction, and the fall has one.
+# Ask a distance whether one shift grew, until it meets its ceiling, and never what it costs. Laid between pictures it has no direction, and the fall has one.
 #
 # Quiñonero-Candela et al. (eds.) 2009, *Dataset Shift in Machine Learning* · Ben-David et al. 2010, "A theory of learning from different domains" · Gretton et al. 2012, "A kernel two-sample test" · Sun, Saenko 2016, "Deep CORAL" · van der Maaten, Hinton 2008, "Visualizing data using t-SNE" · Wattenberg, Viégas, Johnson 2016, "How to use t-SNE effectively". Photograph: danielbuechele, CC BY 2.0.
 #

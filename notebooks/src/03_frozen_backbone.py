@@ -64,7 +64,7 @@ plots.image_grid(rows, "The network finds most photographs again, colours few (p
 # %% [markdown] id="nobody-was-trained"
 # Above: the first new patch of each class. Below it, the labelled patch nearest by the network's 1,280 numbers, and by the mean colours of a 4 x 4 grid; pale: another photograph. Over five draws of labels the network is right {{measured:03-1:network}} times in 100, and colours {{measured:03-1:colours}} times.
 #
-# Look at the thirteenth. A black coat lies next to an officer, and it belongs to a man with a camera. Keep him in mind.
+# Look at the thirteenth, fourth from the right. A black coat lies next to an officer, and it belongs to a man with a camera. Keep him in mind.
 #
 # The figure does not show where this comes from: the network has names of its own for a cat and an espresso, none for gravel. Nor are these classes in the usual sense: *cat* is this one cat. Many dogs under one name come below.
 
@@ -123,7 +123,7 @@ for _ in range(3):
 pd.DataFrame({view: [np.mean(r), min(r), max(r)] for view, r in right.items()}, ["mean", "lowest", "highest"]).T.round()
 
 # %% [markdown] id="read-the-three" tags=["step"]
-# Fifty layers that nobody trained name no more patches than their colours do: {{measured:03-1:untrained}} of 100. All the rest is what a million photographs have left behind.
+# Fifty layers that nobody trained name hardly more patches than colours do: {{measured:03-1:untrained}} of 100 against {{measured:03-1:colours}}. All the rest is what a million photographs have left behind.
 #
 # The article that this course grew from builds its extractor without pretrained weights. It runs, it returns numbers of the right shape, and what it returns is of the kind of the last row.
 #
@@ -216,7 +216,7 @@ print("Logistic regression and the torch layer give 97 of 100 patches the same n
 #
 # This network's weights were trained on pixels from -1 to 1. Tutorials, and the article, subtract ImageNet's mean and divide by its standard deviation, whatever the weights. Lesson 02 did that to the exam alone. Now be consistent: the wrong constants everywhere, for the patches that are taught and for those that are asked.
 #
-# There are five exams. Each shows the left of the same sixteen photographs: as taken, painted, in pencil, as bare edges, and at night. Three of them will do for now.
+# There are five exams. Each shows squares from the left of the same sixteen photographs: as taken, painted, in pencil, as bare edges, and at night. Every style cut squares of its own, so do not compare them place by place. Three of them will do for now.
 
 # %% id="five-styles"
 styles = {name: cu.domain(f"patches/{name}") for name in ("photo", "painted", "pencil", "edges", "night")}
@@ -381,7 +381,7 @@ parts.drop("photo").round().loc[list(styles)[1:]]
 # %% [markdown] id="two-kinds-of-loss" tags=["experiment"]
 # Of what pencil takes, {{measured:03-3:boundary}} points lie with the boundary and {{measured:03-3:features}} with the features. The last block keeps pencil drawings apart, in drawers that the probe has never opened.
 #
-# Edges are another matter. There the features lose {{measured:03-3:edges}}, and no linear reader with as many labels will bring those back.
+# Edges are another matter. There the features lose {{measured:03-3:edges}}, and this probe, with as many labels of their own, does not bring them back.
 #
 # Colours with labels of their own (triangles) are the floor. In pencil, whoever learned from photographs stands hardly above it.
 #
@@ -619,7 +619,7 @@ lab.check("03-ex1", answer)
 #     print((reader.predict(pencil.images[exam]) == labels[exam]).mean())
 # ```
 #
-# One straight border for both styles is a worse border for drawings. Equal shares do not mend it (try `drawn(photo, 10, 0)` for `every`): the styles have to be aligned first, which is lesson 08.
+# One straight border for both styles is a worse border for drawings. Equal shares mend a part of it (try `drawn(photo, 10, 0)` for `every`). The rest is for lesson 08, which aligns the styles first.
 # </details>
 
 # %% [markdown] id="exercise-company" tags=["exercise"]
@@ -642,7 +642,7 @@ lab.check("03-ex2", answer)
 # </details>
 
 # %% [markdown] id="recap" tags=["recap"]
-# ## What to keep
+# ## What stays?
 #
 # Extract once, with the constants of the weights. Before you adapt anything, ask the frozen features with a few labels of the target: that says what is lost in the backbone and what in the boundary. And give the rival that starts with nothing its augmentation, or you will believe in frozen features for too long.
 #

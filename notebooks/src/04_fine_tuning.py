@@ -104,7 +104,7 @@ drawing.describe(f"Mean of 3 seeds, bands from lowest to highest; by rate: {mean
 # %% [markdown] id="read-the-four"
 # Look at both ends. At 0.0001 handwriting has gained {{measured:04-1:short}} points, at the best rate {{measured:04-1:best}}. At 0.1 it stands {{measured:04-1:over}} below that, and {{measured:04-1:forgotten}} of 100 printed digits are gone; even at the best rate one draw loses {{measured:04-1:draw}}.
 #
-# Two lines are of frozen networks: the probe of lesson 03, and a head fed as these runs are. Against that head, moving the rest at the best of these rates is a matter of luck ({{measured:04-1:bring}} points); five seeds below say when it pays.
+# Two lines are of frozen networks: the probe of lesson 03, and a head fed as these runs are. Against that head, moving the rest at the best of these rates is a matter of luck ({{measured:04-1:bring}} points). At 0.003, with a new head, it pays, further below.
 #
 # To train a pretrained network further is to **fine-tune** it. What it loses of its first task is **forgetting**.
 #
@@ -196,7 +196,7 @@ print("Statistics alone read more handwriting, in every draw:", min(alone) > 0)
 
 # %% id="guess-the-beginnings" tags=["quiz"]
 options = {
-    "all of it: that is what the cure is for": "So many steps do not quieten a head as loud as this.",
+    "all of it: that is what the cure is for": "These few steps do not quieten a head as loud as this.",
     "hardly anything": "In so few steps no weight of the head gets far, and it shouts on when the features are let go.",
     "none, it gets worse": "It does no harm.",
 }
@@ -293,9 +293,9 @@ leashed.groupby("leash", sort=False).agg(["mean", "min", "max"]).round().astype(
 # %% [markdown] id="read-the-leashes" tags=["step"]
 # With a leash of 0.01 it reads {{measured:04-3:hand}} more of 100 handwritten digits than without, and {{measured:04-3:print}} more printed ones. A new probe of all 36 characters on its features reads {{measured:04-3:characters}} more: {{measured:04-3:held}} of 100, and before any training it was {{measured:04-3:untouched}}.
 #
-# The last row is a rate ten times smaller, without a leash: {{measured:04-3:small}} of 100 digits, where the leash has {{measured:04-3:leashed}}. A leash makes harmless a rate that is too large. It does not beat the right one.
+# The last row is a rate ten times smaller, without a leash: {{measured:04-3:small}} of 100 digits, where the leash has {{measured:04-3:leashed}}. A leash takes most of the harm out of a rate that is too large. It does not beat the right one.
 #
-# Others assume other things. DELTA holds feature maps: channels that matter to print matter to you. BSS shrinks the weakest directions of the features: those do not transfer. StochNorm draws for each channel whose statistics to use: yours are too few.
+# Others assume other things. DELTA holds feature maps: channels that matter to print matter to you. BSS shrinks the directions in which features differ least: those do not transfer. StochNorm draws for each channel whose statistics to use: yours are too few.
 
 # %% [markdown] id="rates-by-block" tags=["step"]
 # ## Must all blocks go at one pace?
@@ -354,13 +354,11 @@ drawing.describe(f"Dots are seeds, bars their mean, the dashed line the head alo
 #
 # Among themselves the eight rows above the head alone lie within {{measured:04-4:between}}. On scanned digits another draw of fifty moves all eight by up to {{measured:04-4:draw}}; on one draw they lie at most {{measured:04-4:way}} apart. On mnist-5k both weigh alike.
 #
-# On scanned digits the net from nothing comes within {{measured:04-4:scratch}} points of the best. Without augmentation it fell {{measured:03-5:hunger}} behind the probe (lesson 03): a large lead over "from scratch" is often one over a rival that nobody fed.
+# On scanned digits the net from nothing comes within {{measured:04-4:scratch}} points of the best. On mnist-5k, in lesson 03, where nobody augmented its pictures, it fell {{measured:03-5:hunger}} behind the probe: a large lead over "from scratch" is often one over a rival that nobody fed.
 
 # %% id="what-moving-adds" tags=["experiment"]
 with plots.style():
-    drawing = plots.Drawing(
-        7.2, 3.4, "Moving the weights pays from five labels a class on; knowing print pays most below"
-    )
+    drawing = plots.Drawing(7.2, 3.4, "From five labels on, moving the weights pays; knowing print pays most at one")
     told = {}
     for axes, rival in zip(drawing.subplots(1, 2), ("LastLayer", "FromScratch"), strict=True):
         axes.axhline(0, color=plots.INK, linewidth=0.8)
@@ -376,7 +374,7 @@ with plots.style():
 drawing.describe(f"Lines are means of 5 seeds, dots seeds. Mean lead in points: {told}.")
 
 # %% [markdown] id="when-it-pays" tags=["experiment"]
-# Left: what moving the weights is worth. On mnist-5k it is a loss with one label a class ({{measured:04-4:one}} points) and a gain of {{measured:04-4:twenty}} with twenty. On optdigits it hardly depends on the labels, and at first it is a matter of luck.
+# Left: what moving the weights is worth. On mnist-5k it is a loss in the mean with one label a class ({{measured:04-4:one}} points) and a gain of {{measured:04-4:twenty}} with twenty. On optdigits it hardly depends on the labels, and at first it is a matter of luck.
 #
 # Right: over a net from nothing, knowing print is worth {{measured:04-4:print_one}} points at one label, {{measured:04-4:print_ten}} at ten, and with all labels {{measured:04-4:print_all}}. It is not quite fair: a net from nothing takes many more steps, everywhere, and needs them.
 #
@@ -402,7 +400,7 @@ lab.claim(
     "At a rate that is too large, a leash of 0.01 reads at least 1.5 more of 100 handwritten digits and 4 more printed ones than none, and a new probe on its features at least 1 more of 36 kinds of characters, in the mean of three seeds; on every seed it reads more print",
     holds=(pulled.mean() >= pd.Series({"handwriting": 1.5, "print": 4, "characters": 1, "travelled": -100})).all()
     and pulled["print"].min() > 0,
-    measured=pulled.mean().round().drop("travelled").rename({"handwriting": "hand"}).to_dict()
+    measured=pulled.mean().round(1).drop("travelled").rename({"handwriting": "hand"}).to_dict()
     | {w: round(of["characters"].mean()) for w, of in {"untouched": untrained, "held": held}.items()}
     | {w: round(of["handwriting"].mean(), 1) for w, of in {"leashed": held, "small": small}.items()},
 )
@@ -557,7 +555,7 @@ lab.exercise(
         ]: "The head is slowed as well; its rate is 1.",
     },
     on=[(5, 2.6), (3, 2.0), (1, 9.0)],
-    hint="The last rate is 1, and each is `decay` times the one below it.",
+    hint="The last rate is 1. How often must it be divided by `decay` to reach the first?",
 )
 lab.exercise(
     "04-ex2",
@@ -572,7 +570,7 @@ lab.exercise(
 # %% [markdown] id="exercise-rates" tags=["exercise"]
 # ## Which block goes slowest?
 #
-# Say it first. Then return the rates of `blocks` blocks, from the input to the head, as multiples of the head's.
+# Say it first. Then return the rates of `blocks` blocks, from the input to the head, as multiples of the head's. Each is `decay` times the rate of the one below it.
 
 
 # %% id="exercise-rates-answer" tags=["exercise"]

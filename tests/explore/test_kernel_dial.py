@@ -39,7 +39,7 @@ def test_loss_and_pull_are_those_of_loops_and_differences() -> None:
     explorer, scale = kernel_dial(SOURCE, TARGET, WIDTHS), mean_squared_distance()
     wanted = np.array([[of(scale * w) for w in WIDTHS] for of in (lambda w: mmd(TARGET.astype(float), w), pull)])
     np.testing.assert_allclose(explorer.arrays["panel0"], wanted / wanted.max(1, keepdims=True), rtol=1e-4)
-    assert explorer.header["places"] == ["0.05", "1", "20"]
+    assert explorer.header["places"] == ["0.05", "1", "20"] and explorer.place == 1
     assert explorer.header["said"][1].startswith(f"Width 1: MMD² {wanted[0, 1]:.3g}")
 
 
