@@ -30,6 +30,15 @@ from course_utils.losses.moments import (
     mmd,
     squared_distances,
 )
+from course_utils.losses.multitask import (
+    dynamic_weight_average,
+    gradient_cosines,
+    gradnorm,
+    pcgrad,
+    renormalised,
+    task_gradients,
+    uncertainty_weighted,
+)
 from course_utils.losses.norms import batch_spectral_penalty, distance_to_longer, distance_to_radius
 from course_utils.losses.precision import full_precision
 from course_utils.losses.self_training import (
@@ -69,10 +78,13 @@ __all__ = [
     "distance_to_longer",
     "distance_to_radius",
     "domain_confusion",
+    "dynamic_weight_average",
     "entropy_weights",
     "full_precision",
     "gaussian_kernel",
+    "gradient_cosines",
     "gradient_penalty",
+    "gradnorm",
     "information_maximisation",
     "inverted_labels",
     "jmmd",
@@ -84,14 +96,18 @@ __all__ = [
     "mmd",
     "multilinear_map",
     "pairwise_cross_entropy",
+    "pcgrad",
     "prototypical",
     "pseudo_label_cross_entropy",
     "pseudo_labels",
     "random_directions",
     "randomised_map",
+    "renormalised",
     "reverse_gradient",
     "sliced_wasserstein",
     "squared_distances",
     "supervised_contrastive",
+    "task_gradients",
     "transport_plan",
+    "uncertainty_weighted",
 ]
