@@ -12,6 +12,7 @@ from course_utils.nets.libraries import IMAGENET_MEAN, IMAGENET_STD, timm_net, t
 from course_utils.nets.net import MAKERS, Net, Output, Recipe, maker, rebuilt
 from course_utils.nets.pretrained import glyph_net, imagenet_net, imported_net
 from course_utils.nets.small import SMALL_BACKBONES, default_net, feature_net, small_cnn
+from course_utils.nets.unet import UNet, segmenter
 
 __all__ = [
     "BATCHNORM_POLICIES",
@@ -22,6 +23,7 @@ __all__ = [
     "Net",
     "Output",
     "Recipe",
+    "UNet",
     "batchnorm_layers",
     "batchnorm_policy",
     "default_net",
@@ -33,6 +35,7 @@ __all__ = [
     "maker",
     "rebuilt",
     "running_statistics",
+    "segmenter",
     "small_cnn",
     "statistics_of",
     "timm_net",
