@@ -12,6 +12,7 @@ from course_utils.losses.adversarial import (
     reverse_gradient,
 )
 from course_utils.losses.classification import cross_entropy
+from course_utils.losses.detection import box_giou, heat_map_focal, heat_maps, owners
 from course_utils.losses.discrepancy import classifier_discrepancy, margin_disparity
 from course_utils.losses.fine_tuning import (
     batch_spectral_shrinkage,
@@ -64,6 +65,7 @@ __all__ = [
     "batch_nuclear_norm",
     "batch_spectral_penalty",
     "batch_spectral_shrinkage",
+    "box_giou",
     "centroid_labels",
     "channel_attention",
     "channel_costs",
@@ -85,6 +87,8 @@ __all__ = [
     "gradient_cosines",
     "gradient_penalty",
     "gradnorm",
+    "heat_map_focal",
+    "heat_maps",
     "information_maximisation",
     "inverted_labels",
     "jmmd",
@@ -95,6 +99,7 @@ __all__ = [
     "minimum_class_confusion",
     "mmd",
     "multilinear_map",
+    "owners",
     "pairwise_cross_entropy",
     "pcgrad",
     "prototypical",
