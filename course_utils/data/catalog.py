@@ -215,12 +215,12 @@ DOMAINS: dict[str, DomainRow] = {
                 licence="Digits and photographs as mnist-m-5k",
                 card="Real digits of mnist-5k with exact boxes, a class for every box and a class for every pixel. "
                 "About a third of the scenes each has one, two and three digits, whose longer side is 12 to 29 px; the "
-                "label is the class of the largest, 200 scenes a class. A digit stands only in scenes of its own split, "
-                "those of the plain scenes in no photographic one, and most stand in more than one scene. Boxes lie "
-                "2 px apart or more, so nothing hides anything. As in MNIST-M a pixel with ink is the negative of the "
-                "canvas: of one dark colour (plain), or of a piece of the ten photographs of mnist-m-5k, for the test "
-                "from the right third of each and otherwise from the rest (photo). Where a photograph is mid-grey its "
-                "negative is too, and a digit can hardly be seen there.",
+                "label is the class of the largest, 200 scenes a class. A digit stands only in scenes of its own "
+                "split, those of the plain scenes in no photographic one, and most stand in more than one scene. Boxes "
+                "lie 2 px apart or more, so nothing hides anything. As in MNIST-M a pixel with ink is the negative of "
+                "the canvas: of one dark colour (plain), or of a piece of the ten photographs of mnist-m-5k, for the "
+                "test from the right third of each and otherwise from the rest (photo). Where a photograph is mid-grey "
+                "its negative is too, and a digit can hardly be seen there.",
                 build=build,
                 sha256=sha256,
             )
