@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from itertools import permutations
 
-from course_utils.data import classes, digits, embedded, patches, photos, published
+from course_utils.data import classes, digits, embedded, patches, photos, published, scenes
 from course_utils.data.published.digits import MNIST
 from course_utils.data.rows import DomainRow, PairRow
 from course_utils.errors import nearest
@@ -202,6 +202,41 @@ DOMAINS: dict[str, DomainRow] = {
                 ),
             )
         ),
+        *(
+            DomainRow(
+                name=f"digit-scenes/{build.__name__}",
+                title=f"Scenes of one to three digits on {canvas}",
+                classes=embedded.DIGITS,
+                counts={split: len(embedded.DIGITS) * n for split, n in scenes.COUNTS.items()},
+                channels=3,
+                size=scenes.SIZE,
+                citation=f"Drawn here. The digits: {MNIST}. The blending: Ganin et al. Domain-adversarial training of "
+                "neural networks. Journal of Machine Learning Research 17, 2016",
+                licence="Digits and photographs as mnist-m-5k",
+                card="Real digits of mnist-5k with exact boxes, a class for every box and a class for every pixel. "
+                "About a third of the scenes each has one, two and three digits, whose longer side is 12 to 29 px; the "
+                "label is the class of the largest, 200 scenes a class. A digit stands only in scenes of its own "
+                "split, those of the plain scenes in no photographic one, and most stand in more than one scene. Boxes "
+                "lie 2 px apart or more, so nothing hides anything. As in MNIST-M a pixel with ink is the negative of "
+                "the canvas: of one dark colour (plain), or of a piece of the ten photographs of mnist-m-5k, for the "
+                "test from the right third of each and otherwise from the rest (photo). Where a photograph is mid-grey "
+                "its negative is too, and a digit can hardly be seen there.",
+                build=build,
+                sha256=sha256,
+            )
+            for build, canvas, sha256 in (
+                (
+                    scenes.plain,
+                    "canvases of one dark colour",
+                    "96253e86e2101ce56a3dbc2000e02e7eaf8abf3ca73ec7bb8286eba6c25b4c07",
+                ),
+                (
+                    scenes.photo,
+                    "pieces of photographs",
+                    "2d8811804c908d351eeca0571e46ea864714e5dfd2ea970e4170c76323b88c24",
+                ),
+            )
+        ),
         *published.ROWS,
     )
 }
@@ -246,6 +281,7 @@ PAIRS: dict[str, PairRow] = {
             PairRow("patches/photo", f"patches/{style}", size=96, channels=3, development=style == "edges")
             for style in ("painted", "pencil", "edges", "night")
         ),
+        PairRow("digit-scenes/plain", "digit-scenes/photo", size=64, channels=3),
         PairRow("mnist", "usps", size=28, channels=1),
         PairRow("usps", "mnist", size=28, channels=1),
         PairRow("svhn", "mnist", size=32, channels=3),

@@ -18,6 +18,7 @@ from course_utils.evaluation.scores import (
     per_class_accuracy,
     reliability,
 )
+from course_utils.evaluation.segmentation import intersection_over_union
 from course_utils.evaluation.validators import Entropy, InformationMaximisation, Scored, SourceRisk, Validator
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "each_map",
     "epoch_maps",
     "expected_calibration_error",
+    "intersection_over_union",
     "label_changes",
     "macro_accuracy",
     "mmd_distance",

@@ -12,6 +12,7 @@ from course_utils.losses.adversarial import (
     reverse_gradient,
 )
 from course_utils.losses.classification import cross_entropy
+from course_utils.losses.detection import box_giou, heat_map_focal, heat_maps, owners
 from course_utils.losses.discrepancy import classifier_discrepancy, margin_disparity
 from course_utils.losses.fine_tuning import (
     batch_spectral_shrinkage,
@@ -29,6 +30,15 @@ from course_utils.losses.moments import (
     mean_bandwidths,
     mmd,
     squared_distances,
+)
+from course_utils.losses.multitask import (
+    dynamic_weight_average,
+    gradient_cosines,
+    gradnorm,
+    pcgrad,
+    renormalised,
+    task_gradients,
+    uncertainty_weighted,
 )
 from course_utils.losses.norms import batch_spectral_penalty, distance_to_longer, distance_to_radius
 from course_utils.losses.precision import full_precision
@@ -55,6 +65,7 @@ __all__ = [
     "batch_nuclear_norm",
     "batch_spectral_penalty",
     "batch_spectral_shrinkage",
+    "box_giou",
     "centroid_labels",
     "channel_attention",
     "channel_costs",
@@ -69,10 +80,15 @@ __all__ = [
     "distance_to_longer",
     "distance_to_radius",
     "domain_confusion",
+    "dynamic_weight_average",
     "entropy_weights",
     "full_precision",
     "gaussian_kernel",
+    "gradient_cosines",
     "gradient_penalty",
+    "gradnorm",
+    "heat_map_focal",
+    "heat_maps",
     "information_maximisation",
     "inverted_labels",
     "jmmd",
@@ -83,15 +99,20 @@ __all__ = [
     "minimum_class_confusion",
     "mmd",
     "multilinear_map",
+    "owners",
     "pairwise_cross_entropy",
+    "pcgrad",
     "prototypical",
     "pseudo_label_cross_entropy",
     "pseudo_labels",
     "random_directions",
     "randomised_map",
+    "renormalised",
     "reverse_gradient",
     "sliced_wasserstein",
     "squared_distances",
     "supervised_contrastive",
+    "task_gradients",
     "transport_plan",
+    "uncertainty_weighted",
 ]

@@ -8,12 +8,15 @@ from course_utils.nets.batchnorm import (
     running_statistics,
     statistics_of,
 )
+from course_utils.nets.boxes import AnchorFree, detections, detector
 from course_utils.nets.libraries import IMAGENET_MEAN, IMAGENET_STD, timm_net, torchvision_net
 from course_utils.nets.net import MAKERS, Net, Output, Recipe, maker, rebuilt
 from course_utils.nets.pretrained import glyph_net, imagenet_net, imported_net
 from course_utils.nets.small import SMALL_BACKBONES, default_net, feature_net, small_cnn
+from course_utils.nets.unet import UNet, segmenter
 
 __all__ = [
+    "AnchorFree",
     "BATCHNORM_POLICIES",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
@@ -22,9 +25,12 @@ __all__ = [
     "Net",
     "Output",
     "Recipe",
+    "UNet",
     "batchnorm_layers",
     "batchnorm_policy",
     "default_net",
+    "detections",
+    "detector",
     "estimate_statistics",
     "feature_net",
     "glyph_net",
@@ -33,6 +39,7 @@ __all__ = [
     "maker",
     "rebuilt",
     "running_statistics",
+    "segmenter",
     "small_cnn",
     "statistics_of",
     "timm_net",
