@@ -337,7 +337,7 @@ drawing.describe("; ".join(f"{name}: {means.loc[name].astype(int).to_dict()}" fo
 # %% [markdown] id="read-the-blocks" tags=["step"]
 # A probe of photographs reads {{measured:03-3:last}} of 100 night patches from the last block, and {{measured:03-3:earlier}} from two blocks before it (`cu.extract(net, domain, layer="blocks.5")`).
 #
-# The man with the camera was lost on the way up, too. Of 15 new patches of his photograph the probe finds {{measured:03-3:coat_middle}} from the fifth of these blocks, `blocks.3`, and {{measured:03-3:coat_last}} from the last. His photograph is grey and the officer's is not: a guess why the end of the network takes one for the other.
+# The man with the camera was lost on the way up, too. Of 15 new patches of his photograph the probe finds {{measured:03-3:coat_middle}} from the fifth of these blocks, `blocks.3`, and {{measured:03-3:coat_last}} from the last. Grey sets his photograph apart from the officer's. A guess: the end of the network looks less at colour.
 #
 # Do not conclude that early is better: the first three read neither night nor pencil. And do not choose a block by the night's labels. They are the exam; the block that reads photographs best reads the night no better than the last.
 

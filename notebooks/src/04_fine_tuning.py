@@ -229,7 +229,7 @@ begun.groupby(level=0, sort=False).agg(["mean", "min", "max"]).round().astype(in
 #
 # It does keep the features nearer to where they were: they travel {{measured:04-2:lpft}} % of their length, and {{measured:04-2:louds}} % without it. Above a head of zeros they travel furthest, {{measured:04-2:zeros}} %, and there the network reads best. Distance is not damage.
 #
-# The paper's gain shows on data further off than the labels. What this table can say: let a new head begin quietly.
+# The paper's gain shows on data unlike the labelled pictures. What this table can say: let a new head begin quietly.
 
 # %% [markdown] id="how-long-a-leash" tags=["step"]
 # ## How long should the leash be?
@@ -352,7 +352,7 @@ drawing.describe(f"Dots are seeds, bars their mean, the dashed line the head alo
 # %% [markdown] id="read-the-nine" tags=["experiment"]
 # On mnist-5k every way of tuning beats the probe of lesson 03, by {{measured:04-4:least}} to {{measured:04-4:most}} points in the mean. But {{measured:04-4:augmented}} of those the head alone has too: the dashed line. Moving the rest adds {{measured:04-4:over_least}} to {{measured:04-4:over_most}}.
 #
-# Among themselves the eight rows above the head alone lie within {{measured:04-4:between}}. On scanned digits another draw of fifty moves all eight by up to {{measured:04-4:draw}}; on one draw they lie at most {{measured:04-4:way}} apart. On mnist-5k both weigh alike.
+# Among themselves the eight rows above the head alone lie within {{measured:04-4:between}}. On scanned digits another draw of fifty moves their mean by up to {{measured:04-4:draw}}; on one draw they lie at most {{measured:04-4:way}} apart.
 #
 # On scanned digits the net from nothing comes within {{measured:04-4:scratch}} points of the best. On mnist-5k, in lesson 03, where nobody augmented its pictures, it fell {{measured:03-5:hunger}} behind the probe: a large lead over "from scratch" is often one over a rival that nobody fed.
 

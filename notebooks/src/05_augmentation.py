@@ -257,7 +257,7 @@ plots.matrix(matrix, "An augmentation often covers the shift it imitates, and ma
 #
 # Both rows with geometry own *rotate* and *scale*. The four rows with strong tones own *fog*; of these only those that make negatives read the *inverse*. Nobody imitated noise, blur or bare edges, and yet some rows lead there: a matrix also shows what its authors cannot explain.
 #
-# Now read the second row on, past the scans of *optdigits*. On photographs geometry reads {{measured:05-2:geometry}} of 100 where *nothing* reads {{measured:05-2:nothing}}. In fog both guess. And RandAugment, which spares you the choice, reads {{measured:05-2:RandAugment}} of 100 there.
+# Now read the second row on, past the scans of *optdigits*. On photographs geometry reads {{measured:05-2:geometry}} of 100 where *nothing* reads {{measured:05-2:nothing}}, and RandAugment, which spares you the choice, {{measured:05-2:RandAugment}}. In fog geometry and *nothing* guess.
 
 # %% [markdown] id="what-the-matrix-does-not-say" tags=["experiment"]
 # The course's own default, small moves, is of that family, and it costs too. The source-only of the first figure, at {{measured:05-2:default}}, learned with it (for 15 epochs, the matrix for 8). Measured against *nothing*, filters gain less: from {{measured:05-2:nothing}} to {{measured:05-2:random convolution}}.
@@ -314,7 +314,7 @@ drawing.describe("; ".join(f"{name} {value:.0f}" for name, value in gap.items())
 #
 # A paper that trains its own method with filters, and its rivals without, compares filters. The fair table gives the same augmentation to every row, oracle included. In the table under the bars, from left to right: no augmentation; the course's default, small moves; the same moves, and the filters. Before you look: who still gains?
 #
-# For the whole of MNIST change one line near the top to `pair = cu.pair("mnist -> mnist-m")`, once it is here (`docs/data.md`). Both columns are then computed, which takes its time; the matrix stays that of the small pair.
+# For the whole of MNIST change one line near the top to `pair = cu.pair("mnist -> mnist-m")`, once it is here (`docs/data.md`). All columns are then computed, which takes its time; the matrix stays that of the small pair.
 
 # %% id="with-and-without" tags=["experiment", "nbval-ignore-output"]
 plots.show(plots.bars(with_filters, "With the same filters for everybody, adaptation adds a few points"))

@@ -367,7 +367,7 @@ drawing.describe(
 #
 # With all labels it is the other way round: the probe reads {{measured:07-4:probe_all}}, the contrast {{measured:07-4:contrast_all}}. What it gathered wrongly, no mean takes apart again.
 #
-# For probe and prototypes the band is the luck of the draw: a class whose only example is a strange one has a strange mean. The contrast's band is there with all labels, too: it is the luck of the fit.
+# For probe and prototypes the band is the luck of the draw: a class whose only example is a strange one has a strange mean. The contrast's band is there with all labels, too: that part is the luck of the fit.
 
 # %% id="claims-of-the-steps" tags=["claim"]
 lab.claim(

@@ -276,7 +276,7 @@ draw(
 )
 
 # %% [markdown] id="what-each-sees" tags=["step"]
-# Each coordinate of the triangles had the circles' moments already, so CMD left them alone. MMD turned them. After HAFN they are longer and have met nobody: whatever it gains, it does not gain by a match.
+# Each coordinate of the triangles had nearly the circles' moments already, so CMD left their tilt alone. MMD turned them. After HAFN they are longer and have met nobody: whatever it gains, it does not gain by a match.
 #
 # **JAN** asks for more than MMD does. Two images are alike only where features *and* class probabilities are, one kernel times another. **BSP** holds down the strongest direction of the features, on which critics feed (lesson 09).
 #
@@ -368,7 +368,7 @@ for name, run in {"source-only": plain, "DeepCORAL": matched}.items():
 read
 
 # %% [markdown] id="four-policies" tags=["experiment"]
-# The upper right number is AdaBN, and no weight has moved. Over three seeds that step alone is {{measured:08-1:share}} % of what DeepCORAL gains over source-only. The lower row is why a network that saw both domains has its statistics estimated anew for every exam; source-only keeps the source's. (Computed here, by the two runs of this page: a number may differ by a point or two from the records.)
+# The upper right number is AdaBN, and no weight has moved. Over three seeds that step alone is {{measured:08-1:share}} % of what DeepCORAL gains over source-only. The lower row is why a network that saw both domains has its statistics estimated anew for every exam; source-only keeps the source's. (Computed here, by the two runs of this page: a number may differ by up to three points from the records.)
 #
 # In training, too, there is a choice: `separate`, the default here, normalises plain and photographed digits each by their own half of the batch, `joint` both by common statistics. (`source` and `frozen` are there for pretrained networks.)
 
@@ -482,7 +482,7 @@ lab.claim(
 # %% [markdown] id="what-a-pool-brings" tags=["failure-mode"]
 # A pool asks for what all its styles share, and pencil shares more of that than of any one style. Matching still helps on top of it.
 #
-# Shares by nearness changed little, on the mean: by MMD² three of the four are about equally far. And the nearest did not read most.
+# Shares by nearness changed little, on the mean: by MMD² three of the four are about equally far. And photo, nearer than edges, reads less on every seed.
 #
 # Do not conclude that more sources are always better. Here all have the same motifs, in equal numbers; a pool brings its class shares along, and DAN matches those too.
 
@@ -491,7 +491,7 @@ lab.claim(
 #
 # The same 64 images of each domain, and one kernel at a time. Left: MMD² and its pull, each as a share of its highest. Right: how alike two images are to the kernel, by their distance, and how many pairs lie there, of one domain and of two.
 #
-# Go to 0.01, and predict on the right where the kernel has to end for its pull to be strongest: left of all humps, among them, or beyond? Then widen. Where is there a loss already, and hardly a pull?
+# Go to 0.01, and predict on the right where the kernel has to fall steepest for its pull to be strongest: left of all humps, among them, or beyond? Then widen. Where is there a loss already, and hardly a pull?
 #
 # Do not conclude that one width is enough: the humps move while a network learns.
 
@@ -499,9 +499,9 @@ lab.claim(
 cu.explore.kernel_dial(source.numpy(), target.numpy())
 
 # %% [markdown] id="no-distance-can-tell" tags=["widget"]
-# The pull is strongest where the kernel ends among the humps. Before them no pair is near, and beyond them all are. At 0.1 there is a loss and hardly a pull.
+# The pull is strongest where the kernel falls steepest among the humps. If it falls before them no pair is near, and if beyond them all are. At 0.1 there is a loss and hardly a pull.
 #
-# Now that the pull is right, is closer better? By the MMD of the features, which DAN was trained on, its clouds end closer than DeepCORAL's, and it reads less (claim 08-4). Clouds can lie on each other with triangles of one class on circles of another. No distance between clouds can tell, because none of them reads labels. So do not choose between methods, or between epochs, by how close the clouds have come. (The maps of all four networks, epoch by epoch, are in lesson 00.)
+# Now that the pull is right, is closer better? By the MMD of the features, which DAN was trained on, its clouds end closer than DeepCORAL's, and it reads less (claim 08-4). Clouds can lie on each other with triangles of one class on circles of another. No distance between clouds can tell, because none of them reads labels. So do not choose between methods, or between epochs, by how close the clouds have come. (Lesson 00 plays the maps.)
 
 
 # %% id="halves-folded" tags=["answers"]

@@ -215,7 +215,7 @@ print("One pass, by hand and from the package, gives both gradients of equation 
 # %% [markdown] id="why-little-at-first" tags=["step"]
 # The features get $-0.3$ times their own gradient, the critic gets its own, whole: $\lambda$ weakens only what the features hear.
 #
-# Ganin's reason for beginning with little, equation 3: in the first steps features say nothing of digits, and what a critic says of them is noise. Do not take it on trust: `toy.picture(cu.DANN(schedule=Constant()), "At once")` draws two moons without it, and `cu.DANN()` with it.
+# Ganin's reason for beginning with little, equation 3: in the first steps features say nothing of digits, and what a critic says of them is noise. Do not take it on trust: after the next cell, `toy.picture(cu.DANN(schedule=Constant()), "At once")` draws two moons without it, and `cu.DANN()` with it.
 #
 # Two things keep the critic from being sure. It learns beside the features, step by step, and has no time alone with them. And its labels are **smoothed**: a little less than all source, a little more than no target, so that a huge logit costs more than it gains.
 
@@ -414,7 +414,7 @@ for (name, table), finding in zip(
 pd.concat({name: table.summary() for name, table in tables.items()}).round(2)
 
 # %% [markdown] id="what-was-seen" tags=["experiment"]
-# Over photographs DANN, CDAN, CDAN+E and MDD end in one heap: their seeds overlap. To be shown the classes brought CDAN nothing here, where most of what it was shown was wrong. MCD ends where AdaBN does. From scans to handwriting a covariance, which learns nothing, beats a critic that had to learn everything, on every seed.
+# Over photographs DANN, CDAN, CDAN+E and MDD end in one heap: their seeds overlap. To be shown the classes brought CDAN nothing here, where at first most of what it was shown of photographs was wrong. MCD ends where AdaBN does. From scans to handwriting a covariance, which learns nothing, beats a critic that had to learn everything, on every seed.
 #
 # A guess that fits, and no more: photographs behind digits are a shift that nobody can write down, and scans differ from handwriting in stroke and blur, of which a covariance says most.
 #

@@ -45,7 +45,7 @@ names = [[pair.classes[c] for c in row] for row in top.indices.tolist()]
 plots.answers(pictures, names, top.values.tolist(), f"Four different digits, each surely called {pair.classes[common]}")
 
 # %% [markdown] id="sure-is-not-right"
-# It is that sure of {{measured:11-1:passed}} of 100 pictures, and right on {{measured:11-1:right}} of 100 of these. Nearly everything is one digit to it. How sure a network is says how far a picture lies from the borders between its classes, and not whether it has ever met such pictures.
+# It is that sure of {{measured:11-1:passed}} of 100 pictures, and right on {{measured:11-1:right}} of 100 of these. Its commonest answer is 8, whatever is written. How sure a network is says how far a picture lies from the borders between its classes, and not whether it has ever met such pictures.
 #
 # Give its batch norm the target's statistics, as AdaBN does (lesson 08). Nothing is trained; now {{measured:11-1:adabn_passed}} of 100 pass, and of these {{measured:11-1:adabn_right}} of 100 are right. FixMatch starts about there, learns from its own sure answers, and ends by reading {{measured:11-1:fixmatch}} of 100.
 #
@@ -484,7 +484,7 @@ lab.claim(
 # %% [markdown] id="before-you-teach" tags=["failure-mode"]
 # Whoever chose by sureness would have chosen it. It is surer than the oracle, and learning cost it some of what batch norm had given. Entropy minimisation lost more; BNM, which asks for even classes too, is where AdaBN is.
 #
-# MCC was told to leave no doubt between classes, and a start that calls every third picture the same digit leaves it a cheap way to do that. So look at the start: count its answers. Ten classes that ought to be alike, and one that gets a third, is a start that confirms itself where no second view helps. Bridge first, by augmentation (lesson 05) or a match (lessons 08, 09); then let it teach itself.
+# MCC was told to leave no doubt between classes, and a start that calls every third picture the same digit leaves it a cheap way to do that. So look at the start: count its answers. Ten classes that ought to be alike, and one that gets a third, is a start that often confirms itself where no second view helps. Bridge first, by augmentation (lesson 05) or a match (lessons 08, 09); then let it teach itself.
 
 # %% [markdown] id="the-dial" tags=["widget"]
 # ## How high should the threshold be?
@@ -593,7 +593,7 @@ lab.check("11-ex3", answer)
 # %% [markdown] id="recap" tags=["recap"]
 # ## What stays?
 #
-# Sure is not right, and a network that learns its answers gets surer of both. Entropy empties classes, MCC keeps one picture in each, BNM evens them out; none of them knows which picture. A threshold filters once. What lets a model teach itself is a start that is right on most of *all* pictures, or a second view that errors do not survive.
+# Sure is not right, and who learns its own answers gets surer of both. Entropy empties classes, MCC keeps one picture in each, BNM evens them out; none of them knows which picture. A threshold filters once. What lets a model teach itself on every seed is a start that is mostly right, or a second view that errors do not survive.
 #
 # Next: lesson 12, where the source is gone and only the answers are left.
 #

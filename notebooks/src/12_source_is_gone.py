@@ -557,7 +557,7 @@ lab.exercise(
 # %% [markdown] id="exercise-one-class" tags=["exercise"]
 # ## Which loss likes one class for all?
 #
-# A network calls every picture a 3, with probability 1. Another one answers at random and is unsure (`noise`). Is information maximisation for the first `"lower"`, `"equal"` or `"higher"` than for the second? Training goes down.
+# A network calls every picture a 3, with probability 1. Another one's logits are drawn at random, others for each picture (`noise`). Is information maximisation for the first `"lower"`, `"equal"` or `"higher"` than for the second? Training goes down.
 
 # %% id="exercise-one-class-answer" tags=["exercise"]
 answer = ...
@@ -570,7 +570,7 @@ lab.check("12-ex1", answer)
 # answer = "higher"
 # ```
 #
-# Both halves are 0 where all answers are one class, so the loss is 0, and that is its largest value. Entropy alone is 0 there as well, and that is *its smallest*. Compare `information_by_hand(20 * torch.eye(10)[[3] * 10])` with `information_by_hand(20 * torch.eye(10))`.
+# Both halves are 0 where all answers are one class, so the loss is 0, and that is its largest value. Random answers that differ lie below it: their mean is less sure than each of them. Entropy alone is 0 there as well, and that is *its smallest*. Compare `information_by_hand(20 * torch.eye(10)[[3] * 10])` with `information_by_hand(20 * torch.eye(10))`.
 # </details>
 
 # %% [markdown] id="exercise-shares" tags=["exercise"]
