@@ -154,7 +154,7 @@ run = cu.fit(cu.DANN(), pair, seed=0)
 run.exam().round(2)
 
 # %% [markdown] id="what-it-won" tags=["step"]
-# From {{measured:00-2:abroad}} to {{measured:00-3:live}}, and no target label was read. What went on among the features you can watch further below. First: was it luck?
+# From {{measured:00-2:abroad}} to {{measured:00-3:live}}, and no target label was read. Was it luck?
 
 # %% id="three-seeds" tags=["experiment"]
 table = cu.runs([cu.DANN()], pair)
@@ -224,8 +224,8 @@ lab.quiz(
     "00-q3",
     "Which of the two do you ship?",
     {
-        "source-only": "Both columns favour it, by little, and abroad it is wrong about most of what it is sure of.",
-        "DANN": "Right, though both columns favour the other by a little: they cannot tell.",
+        "source-only": "The second column favours it, and abroad it is wrong about most of what it is sure of.",
+        "DANN": "Right, though the one column that differs favours the other: it cannot tell.",
     },
     answer="DANN",
 )
@@ -261,9 +261,9 @@ cu.explore.shift_dial(mixed, answers=five_answers(mixed), title=title, label="pa
 # %% [markdown] id="where-did-they-go" tags=["widget"]
 # ## Where did the digits go that DANN can read?
 #
-# Every circle is a source image and every triangle a target image, drawn from 128 features so that neighbours stay neighbours. These runs were made earlier, as yours were.
+# Every circle is a source image and every triangle a target image, drawn from 128 features so that neighbours stay neighbours. These runs were made earlier, the way yours were.
 #
-# Press *Play* and watch the heap of triangles grow no thinner. Choose *DANN* under *strategy*, play again, and watch the heap dissolve. Then press *Misclassified*, and rest on a triangle that is left.
+# Press *Play* and watch the heap of triangles. Say what *DANN* will do to it, choose it under *strategy*, and play again. Then press *Misclassified*, and rest on a triangle that is left.
 
 # %% id="shift-explorer" tags=["widget"]
 cu.explore.stored("digits")

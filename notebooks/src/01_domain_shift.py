@@ -61,7 +61,7 @@ plots.show(plots.bars(accuracy, title, label="accuracy", baseline="mnist-5k"))
 # After this lesson you can
 #
 # - measure what a network loses on another domain, and in which direction (claim 01-1),
-# - tell from two numbers whether a drop is label shift or a change of the pictures (claim 01-2),
+# - tell from two numbers whether a drop is label shift (claim 01-2),
 # - compute four distances between domains and say what they promise (claim 01-3) and what they cannot see (claim 01-5),
 # - turn down a sentence that somebody has read off a t-SNE map (claim 01-4).
 
@@ -374,7 +374,7 @@ at = dialled[dialled["strength"] == 0.4].groupby("dial")[["accuracy", "A-distanc
 plots.show(drawing.describe(f"Over strength, three networks each. Means at 0.4: {at.round(2).to_dict('index')}."))
 
 # %% [markdown] id="read-the-dials" tags=["experiment"]
-# Three lines of one kind are three networks; three dials out of many, and none of them a shift that a camera makes. Along each dial both grow, and not together: fading brings the A-distance near its ceiling before anything is lost. There it stays, whatever is lost later.
+# Three lines of one kind are three networks; three dials out of many, and none of them a shift that a camera makes. Along each dial A-distance and fall grow, and not together: fading brings the A-distance near its ceiling before anything is lost. There it stays, whatever is lost later.
 #
 # Now look at the upright line, at strength 0.4. The palace has an A-distance of {{measured:01-3:palace_a}} and leaves an accuracy of {{measured:01-3:palace}}. Faded ink has {{measured:01-3:fade_a}}, and leaves {{measured:01-3:fade}}. MMD, which did well above, calls a sheet turned by a right angle (strength 1) nearer than ink at strength 0.6, though the network reads the ink far better.
 #
@@ -475,7 +475,7 @@ cu.explore.stored("palace")
 # %% [markdown] id="epoch-after-epoch" tags=["widget"]
 # ## Can a map leap while nothing happens?
 #
-# Circles are mnist-5k, triangles mnist-m-5k; *source-only* learns from the circles alone. Press *Play*, and watch the mix of the features (*Neighbours from the other domain*): more training at home brings the triangles no nearer.
+# Circles are mnist-5k, triangles mnist-m-5k; *source-only* learns from the circles alone. Press *Play*, and watch the mix of the features (*Neighbours from the other domain*): does more training at home bring the triangles nearer?
 #
 # Now press *Cold start*, which draws every epoch from the beginning, and play the last epochs again. The islands change places though the network hardly learns any more. Do not read a leap as an event: ask whether the mix leapt too. (What the other strategies do is the matter of 08.)
 

@@ -551,7 +551,7 @@ lab.claim("03-5", sentence, holds=holds, measured=measured)
 # %% [markdown] id="what-cannot-learn" tags=["failure-mode"]
 # With one label a class the frozen side leads by {{measured:03-5:one}} points on mnist-5k, with five by {{measured:03-5:five}}, with all it is {{measured:03-5:all}} behind. On scanned digits five labels are enough for a tie.
 #
-# The hollow rings are the same rival without augmentation: {{measured:03-5:hunger}} points behind at five. Most of a pretrained network's lead in such a table may be nothing but a rival that nobody has fed. Ask what the baseline was given before you believe a curve.
+# The hollow rings are the same rival without turned and shifted copies: {{measured:03-5:hunger}} points behind at five. Most of a pretrained network's lead in such a table may be nothing but a rival that nobody has fed. Ask what the baseline was given before you believe a curve.
 #
 # None of this speaks for photographs. Nobody learns to see a retina from five patches, and the glyph network knows printed strokes, not a million pictures. Nor must a backbone stay frozen: 04 lets it move.
 

@@ -104,7 +104,7 @@ drawing.describe(f"Mean of 3 seeds, bands from lowest to highest; by rate: {mean
 # %% [markdown] id="read-the-four"
 # Look at both ends. At 0.0001 handwriting has gained {{measured:04-1:short}} points, at the best rate {{measured:04-1:best}}. At 0.1 it stands {{measured:04-1:over}} below that, and {{measured:04-1:forgotten}} of 100 printed digits are gone; even at the best rate one draw loses {{measured:04-1:draw}}.
 #
-# Two lines are of frozen networks: the probe of lesson 03, and a head fed as these runs are. Against that head, moving the rest at the best of these rates is a matter of luck ({{measured:04-1:bring}} points). At 0.003, with a new head, it pays, further below.
+# Two lines are of frozen networks: the probe of lesson 03, and a head fed as these runs are. Against that head, moving the rest at the best of these rates is a matter of luck ({{measured:04-1:bring}} points).
 #
 # To train a pretrained network further is to **fine-tune** it. What it loses of its first task is **forgetting**.
 #
@@ -175,7 +175,7 @@ for whose, train in {"torch's": torch.nn.Module.train, "the course's": cu.nets.N
 # %% [markdown] id="why-it-moved" tags=["step"]
 # With torch's own `train()` the features of print went {{measured:04-2:drift}} % of their length, and not one weight had changed. A `Net` of this course leaves what is frozen in evaluation mode when you call `train()`.
 #
-# Moving statistics are no evil in themselves. Leave all its weights as they are, and give the reader nothing but the statistics of your fifty. Will it read more handwriting, or less?
+# Leave all its weights as they are, and give the reader nothing but the statistics of your fifty. Will it read more handwriting, or less?
 
 # %% id="statistics-alone" tags=["step"]
 alone = []
@@ -227,7 +227,7 @@ begun.groupby(level=0, sort=False).agg(["mean", "min", "max"]).round().astype(in
 # %% [markdown] id="read-the-beginnings" tags=["step"]
 # As torch begins, the head reads as much as one of zeros. Eight times as loud, it costs {{measured:04-2:loud}} points of handwriting and {{measured:04-2:loud_print}} of print. Of the first LP-FT gives back {{measured:04-2:back}}, of the second {{measured:04-2:back_print}}. The paper trains its probe to the end, and these few steps are not the end.
 #
-# It does keep the features nearer to where they were: they travel {{measured:04-2:lpft}} % of their length, and {{measured:04-2:louds}} % without it. Above a head of zeros they travel furthest, {{measured:04-2:zeros}} %, and there the network reads best. Distance is not damage.
+# It does keep the features nearer to where they were: they travel {{measured:04-2:lpft}} % of their length, and {{measured:04-2:louds}} % without it. Above a head of zeros they travel furthest, {{measured:04-2:zeros}} %, and nothing reads better. Distance is not damage.
 #
 # The paper's gain shows on data unlike the labelled pictures. What this table can say: let a new head begin quietly.
 
@@ -376,7 +376,7 @@ drawing.describe(f"Lines are means of 5 seeds, dots seeds. Mean lead in points: 
 # %% [markdown] id="when-it-pays" tags=["experiment"]
 # Left: what moving the weights is worth. On mnist-5k it is a loss in the mean with one label a class ({{measured:04-4:one}} points) and a gain of {{measured:04-4:twenty}} with twenty. On optdigits it hardly depends on the labels, and at first it is a matter of luck.
 #
-# Right: over a net from nothing, knowing print is worth {{measured:04-4:print_one}} points at one label, {{measured:04-4:print_ten}} at ten, and with all labels {{measured:04-4:print_all}}. It is not quite fair: a net from nothing takes many more steps, everywhere, and needs them.
+# Right: over a net from nothing, on mnist-5k print is worth {{measured:04-4:print_one}} points at one label, {{measured:04-4:print_ten}} at ten, {{measured:04-4:print_all}} with all. It is not quite fair: a net from nothing takes many more steps, everywhere, and needs them.
 #
 # So spend the evening on rate, augmentation and labels first. The figures do not say that the eight are alike everywhere: this network is small, and print is close to handwriting.
 
@@ -522,7 +522,7 @@ cu.explore.stored("freezer")
 #
 # `run.save` puts the weights into one file, with the classes and how they were made. `cu.load` opens it anywhere, and no code in it is run. Then hand it a folder: three digits of the exam, and a file that an upload has cut short.
 #
-# Look at the last row. The broken file stands in the table with its problem: it is not left out, and nobody guesses at it. `model.card` says which strategy made the model, on which pair, and how many target labels it read. A confidence is the largest of ten shares, and no promise (lesson 00).
+# Guess before you run it: does the broken file stop everything, drop out of the table, or stand in it? `model.card` says which strategy made the model, on which pair, and how many target labels it read. A confidence is the largest of ten shares, and no promise (lesson 00).
 
 # %% id="save-and-ask-again" tags=["experiment", "nbval-ignore-output"]
 import tempfile

@@ -67,7 +67,7 @@ plots.bars(bars, "One augmentation, no adaptation: on the mean it reads most")
 # %% [markdown] id="what-was-done"
 # It reads {{measured:05-1:live}} of 100; the top bar is the mean of three such runs. The four coloured bars below it saw unlabelled pictures of the target (lessons 08 and 09).
 #
-# To change a picture at random in training, and keep its label, is **augmentation**. Here, on the mean, it beats adaptation: AdaBN, which takes the target's statistics, DAN and DeepCORAL, which draw two clouds together, and DANN, which fools a critic. All rows had small turns and shifts as well; their cost is told below.
+# To change a picture at random in training, and keep its label, is **augmentation**. Here, on the mean, it beats adaptation: AdaBN, which takes the target's statistics, DAN and DeepCORAL, which draw two clouds together, and DANN, which fools a critic. All rows had small turns and shifts as well.
 #
 # The bars hide one thing. The authors had seen six candidates on this very target before they kept these filters. They were not the best of the six, and still the number flatters a little.
 
@@ -255,7 +255,7 @@ plots.matrix(matrix, "An augmentation often covers the shift it imitates, and ma
 # %% [markdown] id="blocks-of-the-matrix" tags=["experiment"]
 # Each row is a way to train on plain digits, each column a test, each number the mean of three networks. Read it by blocks.
 #
-# Both rows with geometry own *rotate* and *scale*. The four rows with strong tones own *fog*; of these only those that make negatives read the *inverse*. Nobody imitated noise, blur or bare edges, and yet some rows lead there: a matrix also shows what its authors cannot explain.
+# Both rows with geometry own *rotate* and *scale*. The four rows with strong tones read *fog*; of these only those that make negatives read the *inverse*. Nobody imitated noise, blur or bare edges, and yet some rows lead there: a matrix also shows what its authors cannot explain.
 #
 # Now read the second row on, past the scans of *optdigits*. On photographs geometry reads {{measured:05-2:geometry}} of 100 where *nothing* reads {{measured:05-2:nothing}}, and RandAugment, which spares you the choice, {{measured:05-2:RandAugment}}. In fog geometry and *nothing* guess.
 

@@ -58,8 +58,6 @@ plots.shift_maps([before, after], *labels, panels, "With equal covariances most 
 # - say what matching adds to batch-norm statistics on a hard pair (claim 08-1), and what is to be had on an easy one (claim 08-2),
 # - show that closer clouds can be read worse (claim 08-4),
 # - build a case for or against a perfect match (claim 08-5), and train on several sources (claim 08-6).
-#
-# DeepCORAL and DAN are taken apart here. CMD, HAFN, SAFN, JAN and BSP stand beside them, and several sources at the end.
 
 # %% [markdown] id="take-the-network-away" tags=["figure"]
 # ## What can a covariance not see?
@@ -199,7 +197,7 @@ print(inspect.getsource(cu.DAN.loss), inspect.getsource(cu.DeepCORAL.loss), sep=
 #
 # At what range does one point notice another? That range is the kernel's width.
 #
-# Here are the triangles once more, with one kernel a thousand times narrower than their mean squared distance, one as wide, one a hundred times wider.
+# The triangles once more, with a kernel a thousand times narrower than their mean squared distance, one as wide, one a hundred times wider. Where does each end?
 
 # %% id="three-widths" tags=["step"]
 ends = {}
@@ -370,7 +368,7 @@ read
 # %% [markdown] id="four-policies" tags=["experiment"]
 # The upper right number is AdaBN, and no weight has moved. Over three seeds that step alone is {{measured:08-1:share}} % of what DeepCORAL gains over source-only. The lower row is why a network that saw both domains has its statistics estimated anew for every exam; source-only keeps the source's. (Computed here, by the two runs of this page: a number may differ by up to three points from the records.)
 #
-# In training, too, there is a choice: `separate`, the default here, normalises plain and photographed digits each by their own half of the batch, `joint` both by common statistics. (`source` and `frozen` are there for pretrained networks.)
+# In training, too, there is a choice: `separate`, the default here, normalises plain and photographed digits each by their own half of the batch, `joint` both by common statistics. Which reads more? Decide before you look.
 
 # %% id="table-of-policies" tags=["experiment", "nbval-ignore-output"]
 joint = cu.runs([cu.DAN(), cu.DeepCORAL()], pair, settings={"batchnorm": "joint"})
@@ -499,7 +497,7 @@ lab.claim(
 cu.explore.kernel_dial(source.numpy(), target.numpy())
 
 # %% [markdown] id="no-distance-can-tell" tags=["widget"]
-# The pull is strongest where the kernel falls steepest among the humps. If it falls before them no pair is near, and if beyond them all are. At 0.1 there is a loss and hardly a pull.
+# The pull is strongest where the kernel falls across the humps. If it falls before them no pair is near, and if beyond them all are. At 0.1 there is a loss and hardly a pull.
 #
 # Now that the pull is right, is closer better? By the MMD of the features, which DAN was trained on, its clouds end closer than DeepCORAL's, and it reads less (claim 08-4). Clouds can lie on each other with triangles of one class on circles of another. No distance between clouds can tell, because none of them reads labels. So do not choose between methods, or between epochs, by how close the clouds have come. (Lesson 00 plays the maps.)
 
