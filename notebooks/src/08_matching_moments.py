@@ -269,7 +269,7 @@ tilts = {name: (torch.cov(end.T)[0, 1] / torch.cov(rising.T)[0, 1]).item() for n
 draw(
     {"before": (rising, falling)} | {f"after {name}": (rising, end) for name, end in ends.items()},
     "CMD sees no tilt, HAFN no circles",
-    "A rising cloud of circles and a falling one of triangles; after CMD as before; after MMD both rise; after HAFN the "
+    "A rising cloud of circles and a falling one of triangles; after CMD nearly as before; after MMD both rise; after HAFN the "
     "triangles still fall, farther out.",
 )
 
