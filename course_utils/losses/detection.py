@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 from torch.nn import functional
-from torchvision.ops import generalized_box_iou_loss
 
 from course_utils.losses.precision import full_precision
 from course_utils.nets.boxes import STRIDE, boxes_at, cell_centres
@@ -79,6 +78,8 @@ def box_giou(raw: Float[Tensor, "n 4 h w"], box: Boxes, label: BoxLabels) -> Flo
 
     raw: the last four channels of an anchor-free head. Source: Rezatofighi et al. 2019.
     """
+    from torchvision.ops import generalized_box_iou_loss  # brings matplotlib along: only who has boxes waits for it
+
     owner = owners(box, label, *raw.shape[2:])
     image, row, column = (owner >= 0).nonzero(as_tuple=True)
     found = boxes_at(raw).permute(0, 2, 3, 1)[image, row, column]

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import batched_nms, clip_boxes_to_image
 
 from course_utils.nets.net import Net, maker
 from course_utils.nets.unet import FEATURES, UNet
@@ -72,6 +71,8 @@ def detections(
     least: the lowest score that is kept.  most: so many cells an image are looked at.  overlap: of two boxes of one
     class that overlap by more (intersection over union), the less sure one is taken for the same thing and left out.
     """
+    from torchvision.ops import batched_nms, clip_boxes_to_image  # brings matplotlib along: see box_giou
+
     height, width = logits.shape[2:]
     heat, boxes = logits[:, :-4].sigmoid().flatten(1), boxes_at(logits[:, -4:]).flatten(2).transpose(1, 2)
     found = []
