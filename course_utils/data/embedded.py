@@ -13,6 +13,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from course_utils.data.domain import Domain
 
@@ -130,12 +131,12 @@ def mnist_m_5k() -> Domain:
         splits[split] = np.arange(first, first + 2 * len(half))
         first += 2 * len(half)
     originals = np.repeat(np.concatenate(chosen), 2)
-    photographs = [_photograph(path, sha256) for path, sha256 in PHOTOGRAPHS.items()]
+    photographs = [photograph_of(path, sha256) for path, sha256 in PHOTOGRAPHS.items()]
     pairs = [rng.permutation(len(photographs))[:2] for _ in originals[::2]]
     patches = np.empty((len(originals), 28, 28, 3), np.uint8)
     of_test = set(splits["test"].tolist())
     for i, which in enumerate(np.concatenate(pairs)):
-        patches[i] = _patch(photographs[which], rng, i in of_test)
+        patches[i] = piece(photographs[which], rng, i in of_test)
     return Domain(
         name="mnist-m-5k",
         images=blend(digits.images[originals], patches.transpose(0, 3, 1, 2)),
@@ -234,7 +235,8 @@ def _half_of_each_class(members: np.ndarray, labels: np.ndarray, rng: np.random.
     return np.sort(np.concatenate(halves))
 
 
-def _photograph(path: str, sha256: str, short_side: int = 300) -> np.ndarray:
+def photograph_of(path: str, sha256: str, short_side: int = 300) -> UInt8[np.ndarray, "h w 3"]:
+    """One photograph of `PHOTOGRAPHS`, scaled to `short_side` px."""
     # MNIST-M cut its 28 px from photographs of 481x321; 300 is the most that enlarges none of these.
     from PIL import Image
 
@@ -244,7 +246,10 @@ def _photograph(path: str, sha256: str, short_side: int = 300) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BOX))
 
 
-def _patch(photograph: np.ndarray, rng: np.random.Generator, of_test: bool, size: int = 28) -> np.ndarray:
+def piece(
+    photograph: UInt8[np.ndarray, "h w 3"], rng: np.random.Generator, of_test: bool, size: int = 28
+) -> UInt8[np.ndarray, "size size 3"]:
+    """A square of a photograph: for the test from its right third, otherwise from the rest."""
     height, width = photograph.shape[:2]
     border = width * 2 // 3
     left, right = (border, width) if of_test else (0, border)

@@ -6,7 +6,6 @@ of this module names the stored arrays, so what decides a pixel stands here or i
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from course_utils.data.domain import SPLITS, Domain
-from course_utils.data.embedded import DIGITS, PHOTOGRAPHS, blend, mnist_5k, shipped
+from course_utils.data.embedded import DIGITS, PHOTOGRAPHS, blend, mnist_5k, photograph_of, piece
 from course_utils.data.objects import ABSENT, check_objects
 
 SIZE = 64
@@ -55,11 +54,11 @@ def photo() -> Domain:
 
     Test canvases come from the right third of every photograph, all others from the rest.
     """
-    photographs = [_photograph(path, sha256) for path, sha256 in PHOTOGRAPHS.items()]
+    photographs = [photograph_of(path, sha256) for path, sha256 in PHOTOGRAPHS.items()]
     return _draw(
         "digit-scenes/photo",
         1,
-        lambda rng, of_test: _piece(photographs[rng.integers(len(photographs))], rng, of_test),
+        lambda rng, of_test: piece(photographs[rng.integers(len(photographs))], rng, of_test, SIZE),
     )
 
 
@@ -161,19 +160,3 @@ def _places(digit: Placed, rng: np.random.Generator, tries: int) -> Iterator[Pla
 
 def _apart(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
     return any(a[axis + 2] + GAP <= b[axis] for axis in (0, 1) for a, b in ((one, other), (other, one)))
-
-
-def _photograph(path: str, sha256: str, short_side: int = 300) -> np.ndarray:
-    from PIL import Image
-
-    image = Image.open(io.BytesIO(shipped(path, sha256))).convert("RGB")
-    scale = short_side / min(image.size)
-    return np.asarray(image.resize([round(side * scale) for side in image.size], Image.Resampling.BOX))
-
-
-def _piece(photograph: np.ndarray, rng: np.random.Generator, of_test: bool) -> np.ndarray:
-    height, width = photograph.shape[:2]
-    border = width * 2 // 3
-    first, end = (border, width) if of_test else (0, border)
-    top, left = rng.integers(height - SIZE + 1), rng.integers(first, end - SIZE + 1)
-    return photograph[top : top + SIZE, left : left + SIZE]
