@@ -11,6 +11,7 @@ import importlib
 from course_utils import losses, nets, test_time
 from course_utils.adapters import (
     ADDA,
+    ADVENT,
     BNM,
     BSP,
     BSS,
@@ -20,6 +21,7 @@ from course_utils.adapters import (
     DAN,
     DANN,
     DELTA,
+    DWA,
     HAFN,
     JAN,
     L2SP,
@@ -35,17 +37,21 @@ from course_utils.adapters import (
     WDGRL,
     AdaBN,
     Adapter,
+    ClassBalanced,
     CutMix,
     DeepCORAL,
     DeepJDOT,
     DiscriminativeRates,
     EntropyMinimisation,
     FineTune,
+    FixedWeights,
     FixMatch,
+    GradNorm,
     GradualUnfreezing,
     LinearProbe,
     MeanTeacher,
     MixUp,
+    PCGrad,
     Prototypes,
     PseudoLabels,
     SlicedWasserstein,
@@ -54,6 +60,7 @@ from course_utils.adapters import (
     SupCon,
     TargetOnly,
     Triplet,
+    UncertaintyWeights,
 )
 from course_utils.data import (
     Augment,
@@ -72,6 +79,7 @@ from course_utils.data import (
 from course_utils.errors import nearest
 from course_utils.extract import extract
 from course_utils.model import load
+from course_utils.tasks import Boxes, Labels, Masks, Tasks
 from course_utils.training import fit, resume
 
 _LAZY = ("compare", "coverage", "evaluation", "explore", "few_labels", "lab", "plots", "toy")
@@ -88,6 +96,7 @@ def __getattr__(name: str) -> object:
 
 __all__ = [
     "ADDA",
+    "ADVENT",
     "BNM",
     "BSP",
     "BSS",
@@ -97,6 +106,7 @@ __all__ = [
     "DAN",
     "DANN",
     "DELTA",
+    "DWA",
     "HAFN",
     "JAN",
     "L2SP",
@@ -113,6 +123,8 @@ __all__ = [
     "AdaBN",
     "Adapter",
     "Augment",
+    "Boxes",
+    "ClassBalanced",
     "CutMix",
     "DeepCORAL",
     "DeepJDOT",
@@ -122,11 +134,16 @@ __all__ = [
     "EntropyMinimisation",
     "FineTune",
     "FixMatch",
+    "FixedWeights",
     "FourierStyle",
+    "GradNorm",
     "GradualUnfreezing",
+    "Labels",
     "LinearProbe",
+    "Masks",
     "MeanTeacher",
     "MixUp",
+    "PCGrad",
     "Prototypes",
     "PseudoLabels",
     "RandAugment",
@@ -136,8 +153,10 @@ __all__ = [
     "StochNorm",
     "SupCon",
     "TargetOnly",
+    "Tasks",
     "Triplet",
     "TrivialAugment",
+    "UncertaintyWeights",
     "corrupted",
     "domain",
     "extract",

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from course_utils import adapters as strategies
+from course_utils import tasks
 from course_utils.adapters.base import Adapter, Sum
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
 from course_utils.data import augmentations, catalog, store
@@ -124,8 +125,8 @@ def computed(
     """Fits each strategy with its seed, `jobs` at a time, and keeps each record in `folder` at once."""
     from joblib import Parallel, delayed
 
-    tasks = (delayed(_compute)(adapter, pair, seed, settings, folder) for adapter, seed in wanted)
-    return Parallel(n_jobs=max(1, min(jobs, len(wanted))))(tasks)
+    fits = (delayed(_compute)(adapter, pair, seed, settings, folder) for adapter, seed in wanted)
+    return Parallel(n_jobs=max(1, min(jobs, len(wanted))))(fits)
 
 
 def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, object], folder: Path) -> Record:
@@ -151,13 +152,19 @@ def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, 
 def fit_hash(adapter: Adapter, settings: dict[str, object]) -> str:
     """The code that a run of this strategy depends on. settings: as a record tells them."""
     parts = (adapter.first, adapter.second) if isinstance(adapter, Sum) else (adapter,)
-    return code_hash(fit, *(type(part) for part in parts), *_augmentations(str(settings.get("augment"))))
+    told = str(settings.get("augment")), str(settings.get("task"))
+    return code_hash(fit, *(type(part) for part in parts), *_augmentations(told[0]), *_tasks(told[1]))
 
 
 def _augmentations(told: str) -> list[type]:
     """The classes that an augmentation's text names: `Augment(...) + RandomConvolution(...)`."""
     named = re.findall(r"(\w+)\(", told) + ["Chain"] * (" + " in told)
     return [vars(augmentations)[name] for name in named if name in augmentations.__all__]
+
+
+def _tasks(told: str) -> list[type]:
+    """The classes that a task's text names: `Tasks(parts=(Boxes(), Masks()))`."""
+    return [vars(tasks)[name] for name in re.findall(r"(\w+)\(", told) if name in tasks.__all__]
 
 
 def data_hash(pair: str) -> list[str]:

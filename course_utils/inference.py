@@ -20,7 +20,6 @@ Four times as many halve the speed of a processor, whose caches they do not fit 
 """
 
 
-@torch.inference_mode()
 def outputs(
     net: Net,
     images: np.ndarray | ImageFiles,
@@ -29,16 +28,30 @@ def outputs(
     autocast: Callable[[], AbstractContextManager] = nullcontext,
 ) -> Output:
     """Features `(n, d)` and logits `(n, k)` of `images[indices]`, float32 on the processor. The net keeps its mode."""
+    return Output(**kept(net, images, indices, Output._asdict, device, autocast))
+
+
+@torch.inference_mode()
+def kept(
+    net: Net,
+    images: np.ndarray | ImageFiles,
+    indices: Integer[np.ndarray, " n"],
+    keep: Callable[[Output], dict[str, Tensor]],
+    device: str = "cpu",
+    autocast: Callable[[], AbstractContextManager] = nullcontext,
+) -> dict[str, Tensor]:
+    """What `keep` keeps of each batch's output, joined; features of all pixels of all images would fill the memory."""
     mode = net.training
     net.eval()
     found = []
     try:
         for batch in batches(images, indices, device):
             with autocast():
-                found.append(net(batch))
+                found.append(keep(net(batch)))
     finally:
         net.train(mode)
-    return Output(*(torch.cat(tensors).float().cpu() for tensors in zip(*found, strict=True)))
+    joined = {name: torch.cat([of[name] for of in found]) for name in found[0]}
+    return {name: (t.float() if t.is_floating_point() else t).cpu() for name, t in joined.items()}
 
 
 def batches(

@@ -23,7 +23,7 @@ from course_utils.data.pair import DomainPair
 from course_utils.evaluation.validators import Validator
 from course_utils.model import Model
 from course_utils.nets import Net, Output, statistics_of
-from course_utils.tasks import Labels
+from course_utils.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ class Settings:
     mixed_precision: bool
     snapshots: bool
     device: str
-    task: Labels
+    task: Task
 
     def autocast(self) -> torch.autocast:
         """The precision of a forward pass, of the net and of a critic. Losses compute in float32."""
@@ -116,7 +116,7 @@ class Run:
         return int(np.argmax(self.scores)) + 1
 
     def exam(self, oracle: Run | None = None) -> pd.DataFrame:
-        """Accuracy on both test parts, by three rules of choosing the epoch.
+        """Accuracy on both test parts, by three rules of choosing the epoch; other tasks' scores in its place.
 
         last: the end of training.  selected: the best epoch by the validator, which saw no target label.
         peeked: the best epoch by the target's test labels, printed to be disbelieved.
@@ -144,13 +144,27 @@ class Run:
         return table
 
     def target_accuracies(self) -> list[float]:
-        """Target test accuracy after each evaluated epoch."""
+        """Target test accuracy after each evaluated epoch; of a task with several scores, their mean."""
         return self._accuracies("target")
 
+    def test_scores(self, side: str = "target") -> pd.DataFrame:
+        """Every score of the task on that side's test part, one row an evaluated epoch."""
+        import pandas as pd
+
+        part = getattr(self.pair, side).test
+        truth = {name: torch.from_numpy(part.target(name)) for name in self.settings.task.targets}
+        rows = []
+        for evaluation in self.evaluations:
+            kept = {
+                name.removeprefix(f"{side}_"): torch.from_numpy(array)
+                for name, array in evaluation.items()
+                if name.startswith(f"{side}_")
+            }
+            rows.append(self.settings.task.scores(kept, truth, self.pair.classes))
+        return pd.DataFrame(rows)
+
     def _accuracies(self, side: str) -> list[float]:
-        labels = torch.from_numpy(getattr(self.pair, side).test.labels)
-        logits = [torch.from_numpy(e[f"{side}_logits"]) for e in self.evaluations]
-        return [self.settings.task.score(z, labels) for z in logits]
+        return self.test_scores(side).mean(axis=1).tolist()
 
     @property
     def snapshots(self) -> Snapshots:
@@ -185,6 +199,11 @@ class Run:
         return inference.outputs(
             self.net, part.domain.images, part.indices, self.settings.device, self.settings.autocast
         )
+
+    def kept(self, part: Part) -> dict[str, Tensor]:
+        """What the task keeps of a part's outputs: all that its scores, the validators and the maps read."""
+        settings, images = self.settings, part.domain.images
+        return inference.kept(self.net, images, part.indices, settings.task.kept, settings.device, settings.autocast)
 
     @contextmanager
     def normalised_for(self, side: str) -> Iterator[None]:

@@ -27,10 +27,11 @@ from course_utils.evaluation.validators import (
     Validator,
 )
 from course_utils.inference import ready
-from course_utils.nets import Net, Output, batchnorm_policy, default_net
+from course_utils.nets import Net, Output, batchnorm_policy
 from course_utils.progress import progress_bar
 from course_utils.run import Run, Settings
-from course_utils.tasks import Labels
+from course_utils.tasks import Labels, Task
+from course_utils.tasks.base import check
 
 LIGHT = Augment(rotation=10, scale=0.1, translation=0.07)
 VALIDATORS = (SourceRisk(), Entropy(), InformationMaximisation(), CalibratedInformationMaximisation())
@@ -55,7 +56,7 @@ def fit(
     augment: Augmentation | None = LIGHT,
     validator: Validator | None = None,
     patience: int | None = None,
-    task: Labels | None = None,
+    task: Task | None = None,
     mixed_precision: bool | None = None,
     snapshots: bool = True,
     checkpoint: str | Path | None = None,
@@ -67,6 +68,7 @@ def fit(
     epochs: passes over the larger domain, also where a strategy sees less of it; each step takes `batch_size` images
         of each side that the adapter sees.
     learning_rate: the peak of AdamW's one-cycle schedule.
+    task: what is learned; by default one class an image, or Boxes(), Masks(), or several as Tasks((...)).
     batchnorm: joint, separate, source or frozen (nets.BATCHNORM_POLICIES).
     validator: scores every epoch without a target label; the best epoch's weights are kept.
     patience: stop after this many epochs without a better score; None trains to the end.
@@ -76,7 +78,8 @@ def fit(
 
     Ctrl-C returns the Run so far; `resume(run)` goes on from its last whole epoch, bit for bit.
     Raises NotFiniteError naming the term, ValueError for a batch larger than a set, an unknown policy, a head of other
-    classes than the pair's, or a strategy that learns from a few target labels where none are open.
+    classes than the pair's, a strategy that learns from a few target labels where none are open, or one that cannot
+    learn this task; MissingTargetError for targets that a domain, or a head that a net, does not have.
     """
     if adapter.unseals:
         pair = pair.unseal(adapter.unseals)
@@ -95,10 +98,12 @@ def fit(
         task=task or Labels(),
     )
     batchnorm_policy(batchnorm)
-    _refuse_what_cannot_be_learned(adapter, pair, net)
+    _refuse_what_cannot_be_learned(adapter, pair, net, settings.task)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = copy.deepcopy(net) if net is not None else default_net(pair.source.domain.images.shape[1:], pair.classes)
+        shape = pair.source.domain.images.shape[1:]
+        net = copy.deepcopy(net) if net is not None else settings.task.net(shape, pair.classes)
+        check(settings.task, pair, net)
         adapter = copy.deepcopy(adapter)
         adapter.task, adapter.autocast = settings.task, settings.autocast
         adapter.build(net)
@@ -114,7 +119,13 @@ def fit(
     return resume(run)
 
 
-def _refuse_what_cannot_be_learned(adapter: Adapter, pair: DomainPair, net: Net | None) -> None:
+def _refuse_what_cannot_be_learned(adapter: Adapter, pair: DomainPair, net: Net | None, task: Task) -> None:
+    if task.targets != ("label",) and not adapter.learns_places:
+        raise ValueError(
+            f"{type(adapter).__name__} compares whole images, one class each, and {task!r} asks about places in them. "
+            "A penalty or a reversed gradient sees places as rows; docs/methods.md says which strategies were made for "
+            "them."
+        )
     if "shots" in adapter.sides and pair.target.shots is None:
         raise ValueError(
             f"{type(adapter).__name__} learns from a few target labels, and this pair has none open: "
@@ -205,7 +216,7 @@ def _batch(run: Run, batches: dict[str, Batches], step: int) -> Batch:
         # Strategies compute in float32: a covariance in bfloat16 costs up to 20 points.
         return [Output(output.features.float(), output.logits.float()) for output in outputs]
 
-    return Batch(views.get("source"), views.get("target"), forward)
+    return Batch(views.get("source"), views.get("target"), forward, run.settings.task.fill)
 
 
 def _whole_sets(run: Run) -> tuple[View | None, View | None]:
@@ -230,6 +241,12 @@ def _view(run: Run, batches: Batches, step: int, is_target: bool) -> View:
     view = View(seen(run.settings.augment, int(is_target)), torch.from_numpy(part.domain.ids[rows]), labels)
     if run.adapter.second_view is not None and images.ndim == 4:
         view.second = seen(run.adapter.second_view, 3 + int(is_target))
+    if (names := [name for name in run.settings.task.targets if name != "label"]) and not part.sealed:
+        view.truth = {name: torch.from_numpy(part.domain.targets[name][rows]).to(device) for name in names}
+        if run.settings.augment:
+            # Drawn again: an augmentation draws its maps before all else, and the same generator draws the same.
+            maps = run.settings.augment.maps(images, generator(run.seed, step, int(is_target), device))
+            view.truth = view.truth if maps is None else run.settings.task.moved(view.truth, maps, images.shape[2:])
     return view
 
 
@@ -259,23 +276,28 @@ def _evaluate(run: Run) -> dict[str, float]:
     """Keeps features and logits of the test parts; returns what may be seen in training: nothing of target labels."""
     pair = run.pair
     with run.normalised_for("source"):
-        source, source_test = run.outputs(pair.source.validation), run.outputs(pair.source.test)
+        source, source_test = run.kept(pair.source.validation), run.kept(pair.source.test)
     with run.normalised_for("target"):
-        target, target_test = run.outputs(pair.target.validation), run.outputs(pair.target.test)
+        target, target_test = run.kept(pair.target.validation), run.kept(pair.target.test)
     run.evaluations.append(
         {
             f"{side}_{kind}": tensor.numpy()
-            for side, output in (("source", source_test), ("target", target_test))
-            for kind, tensor in output._asdict().items()
+            for side, kept in (("source", source_test), ("target", target_test))
+            for kind, tensor in kept.items()
         }
     )
-    labels = torch.from_numpy(pair.source.validation.labels)
-    seen, unlabelled = Scored(*source, labels), Scored(*target, None)
+    task = run.settings.task
+    truth = {name: torch.from_numpy(pair.source.validation.target(name)) for name in task.targets}
+    scores = task.scores(source, truth, pair.classes)
+    # A row is an image, or a place in one.
+    rows = source["logits"].flatten(0, -2), target["logits"].flatten(0, -2)
+    seen = Scored(source["features"], rows[0], task.rows(source, truth).flatten())
+    unlabelled = Scored(target["features"], rows[1], None)
     return (
-        {"source_accuracy": run.settings.task.score(source.logits, labels)}
+        {f"source_{name}": score for name, score in scores.items()}
         | {type(v).__name__: v.score(seen, unlabelled) for v in (*VALIDATORS, run.settings.validator)}
-        | {"probe_mmd": distances.mmd_distance(source.features, target.features)}
-        | {"probe_coral": distances.coral_distance(source.features, target.features)}
+        | {"probe_mmd": distances.mmd_distance(source["features"], target["features"])}
+        | {"probe_coral": distances.coral_distance(source["features"], target["features"])}
     )
 
 

@@ -12,7 +12,9 @@ from course_utils.adapters.mean_teacher import MeanTeacher
 from course_utils.adapters.metric import Prototypes, SupCon, Triplet
 from course_utils.adapters.mixing import CutMix, MixUp
 from course_utils.adapters.moments import CMD, DAN, JAN, DeepCORAL
+from course_utils.adapters.multitask import DWA, FixedWeights, GradNorm, PCGrad, UncertaintyWeights
 from course_utils.adapters.norms import BSP, HAFN, SAFN
+from course_utils.adapters.places import ADVENT, ClassBalanced
 from course_utils.adapters.schedules import Constant, Ganin, Ramp
 from course_utils.adapters.self_training import EntropyMinimisation, FixMatch, PseudoLabels
 from course_utils.adapters.source_free import SHOT, SHOTIM
@@ -32,6 +34,8 @@ ADAPTERS = (
     *(EntropyMinimisation, MCC, BNM, PseudoLabels, FixMatch, MeanTeacher),
     *(SHOTIM, SHOT, TENT),
     *(Triplet, SupCon, Prototypes),
+    *(FixedWeights, UncertaintyWeights, GradNorm, PCGrad, DWA),
+    *(ADVENT, ClassBalanced),
 )
 
 __all__ = ["ADAPTERS", "Adapter", "Batch", "Constant", "Ganin", "Ramp", "View", *(a.__name__ for a in ADAPTERS)]

@@ -12,28 +12,13 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from course_utils.adapters.batch import Batch
 from course_utils.data.augment import Augmentation
 from course_utils.data.batches import View
 from course_utils.errors import nearest
-from course_utils.tasks import Labels
+from course_utils.tasks import Labels, Task
 
 Terms = dict[str, Float[Tensor, ""]]
-
-
-@dataclass
-class Batch:
-    """The two views of one step, and the forward pass that fills them under the run's batch-norm policy."""
-
-    source: View | None
-    target: View | None
-    policy: Callable[[list[Tensor]], list]
-
-    def forward(self) -> tuple[View | None, View | None]:
-        """Features and logits of both views, computed anew at each call: a game's second move needs fresh ones."""
-        views = [view for view in (self.source, self.target) if view is not None]
-        for view, output in zip(views, self.policy([view.images for view in views]), strict=True):
-            view.features, view.logits = output
-        return self.source, self.target
 
 
 METHODS = (types.FunctionType, staticmethod, classmethod)
@@ -55,6 +40,7 @@ class Adapter(nn.Module):
     target_statistics: whether a net that never saw the target is given the target's batch-norm statistics (AdaBN).
     second_view: the augmentation of each view's second images, where the strategy compares two.
     unseals: why the target's labels are opened; only the oracle may say something here.
+    of_places: whether it can learn about places in an image; None, where its hooks tell.
     task, autocast: what is predicted, and the run's precision for what `build` made; `fit` sets both.
 
     A method that the loop would never call is refused when the class is written.
@@ -65,6 +51,7 @@ class Adapter(nn.Module):
     target_statistics: ClassVar = False
     second_view: ClassVar[Augmentation | None] = None
     unseals: ClassVar[str | None] = None
+    of_places: ClassVar[bool | None] = None
 
     def __init_subclass__(cls) -> None:
         if Adapter not in cls.__bases__:
@@ -83,9 +70,16 @@ class Adapter(nn.Module):
         self = super().__new__(cls)
         # Here and not in __init__, which the dataclass writes: a Module must exist before its attributes do.
         nn.Module.__init__(self)
-        self.task = Labels()
+        self.task: Task = Labels()
         self.autocast: Callable[[], AbstractContextManager] = nullcontext
         return self
+
+    @property
+    def learns_places(self) -> bool:
+        """Whether boxes and masks can be its task: it sees places as rows, and asks for nothing of whole sets."""
+        if self.of_places is None:
+            return not (_overrides(self, "steps") or _overrides(self, "refresh"))
+        return self.of_places
 
     def build(self, net: nn.Module) -> None:
         """Makes what the strategy trains beside the net."""
@@ -145,6 +139,10 @@ class Sum(Adapter):
     @property
     def second_view(self) -> Augmentation | None:
         return self.first.second_view or self.second.second_view
+
+    @property
+    def of_places(self) -> bool:
+        return self.first.learns_places and self.second.learns_places
 
     @property
     def unseals(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,6 +40,8 @@ class CDAN(Adapter):
     map_width: int = 4096
     schedule: Schedule = field(default_factory=Ganin)
 
+    of_places: ClassVar = False  # made for as many classes as the net's
+
     def __post_init__(self) -> None:
         _check(self)
 
@@ -72,6 +75,8 @@ class CDANE(Adapter):
     smoothing: float = 0.1
     map_width: int = 4096
     schedule: Schedule = field(default_factory=Ganin)
+
+    of_places: ClassVar = False  # made for as many classes as the net's
 
     def __post_init__(self) -> None:
         _check(self)

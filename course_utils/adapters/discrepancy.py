@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -118,6 +119,8 @@ class MDD(Adapter):
     critic_width: int = 1024
     critic_rate: float = 1.0
     schedule: Schedule = field(default_factory=Ganin)
+
+    of_places: ClassVar = False  # made for as many classes as the net's
 
     def __post_init__(self) -> None:
         for name in ("weight", "margin_factor", "critic_rate"):

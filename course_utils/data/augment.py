@@ -83,6 +83,11 @@ class Augment:
             images = self._recolour(images, generator)
         return images
 
+    def maps(self, images: UInt8[Tensor, "n c h w"], generator: torch.Generator) -> Float[Tensor, "n 2 3"] | None:
+        """The maps that a call with this generator moves these images by; None where nothing moves."""
+        moves = self.rotation or self.scale or self.translation or self.crop
+        return self.draw_maps(images.float(), generator) if moves else None
+
     def draw_maps(self, images: Float[Tensor, "n c h w"], generator: torch.Generator) -> Float[Tensor, "n 2 3"]:
         """One affine map an image, from where a pixel goes to where it comes from, in -1..1 across it."""
         n, aspect = len(images), images.shape[3] / images.shape[2]

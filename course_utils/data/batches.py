@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,15 +20,20 @@ class View:
 
     images: `(n, C, H, W)` in [0, 1], augmented, or `(n, D)` features; None in a look at a whole set.  ids: `(n,)`.
     second: the same images under another draw, where the strategy asks for one.
-    labels: `(n,)`, or None on an unlabelled target.  features `(n, d)` and logits `(n, k)`: filled by the forward pass.
+    labels: `(n,)`, or None on an unlabelled target.  features `(n, d)` and logits `(n, k)`: filled by the forward pass;
+        where places in an image are predicted, a row is a place, also in labels.
+    truth: boxes and masks by name, moved with their images; None on an unlabelled target.
+    output: what the net gave, which a task's loss reads.
     """
 
     images: Float[Tensor, "n *shape"] | None
     ids: Int[Tensor, " n"]
-    labels: Int[Tensor, " n"] | None
-    features: Float[Tensor, "n d"] | None = None
-    logits: Float[Tensor, "n k"] | None = None
+    labels: Int[Tensor, " rows"] | None
+    features: Float[Tensor, "rows d"] | None = None
+    logits: Float[Tensor, "rows k"] | None = None
     second: Float[Tensor, "n *shape"] | None = None
+    truth: Mapping[str, Tensor] | None = None
+    output: NamedTuple | None = None
 
 
 class Batches:

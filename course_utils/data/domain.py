@@ -109,6 +109,10 @@ class Part:
     @property
     def labels(self) -> np.ndarray:
         """`(n,)` int64. Raises SealedLabelsError on the unlabelled side of a pair."""
+        return self.target("label")
+
+    def target(self, name: str) -> np.ndarray:
+        """`(n, ...)` of what can be predicted, by its name in `Domain.targets`; as sealed as the labels."""
         if self.sealed:
             raise SealedLabelsError(
                 f"The {self.split} labels of {self.domain.name!r} are sealed. In unsupervised adaptation nobody "
@@ -117,7 +121,7 @@ class Part:
                 "training, ask cu.pair(..., shots=k) for k labels a class, or open them on the record with "
                 'pair.unseal("why").'
             )
-        return self.domain.labels[self.indices]
+        return self.domain.targets[name][self.indices]
 
     @property
     def ids(self) -> np.ndarray:

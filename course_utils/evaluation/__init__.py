@@ -1,6 +1,7 @@
 """Numbers about features, logits and labels: scores, distances between domains, maps, validators."""
 
 from course_utils.evaluation import probes
+from course_utils.evaluation.detection import average_precision
 from course_utils.evaluation.distances import (
     Mix,
     coral_distance,
@@ -30,6 +31,7 @@ __all__ = [
     "SourceRisk",
     "Validator",
     "accuracy",
+    "average_precision",
     "confusion",
     "coral_distance",
     "cross_domain_neighbours",

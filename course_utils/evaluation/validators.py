@@ -17,11 +17,14 @@ from course_utils.evaluation.arrays import Array, as_tensor
 
 
 class Scored(NamedTuple):
-    """What a net made of one domain's validation images; `labels` is None on the target, always."""
+    """What a net made of one domain's validation images; `labels` is None on the target, always.
+
+    A row of logits is an image, or a place in one.
+    """
 
     features: Float[Array, "n d"]
-    logits: Float[Array, "n k"]
-    labels: Integer[Array, " n"] | None = None
+    logits: Float[Array, "rows k"]
+    labels: Integer[Array, " rows"] | None = None
 
 
 @runtime_checkable

@@ -45,11 +45,13 @@ from course_utils.losses.precision import full_precision
 from course_utils.losses.self_training import (
     batch_nuclear_norm,
     class_confusion,
+    class_thresholds,
     conditional_entropy,
     consistency,
     minimum_class_confusion,
     pseudo_label_cross_entropy,
     pseudo_labels,
+    self_information,
 )
 from course_utils.losses.source_free import centroid_labels, information_maximisation
 from course_utils.losses.transport import (
@@ -71,6 +73,7 @@ __all__ = [
     "channel_costs",
     "class_confusion",
     "class_means",
+    "class_thresholds",
     "classifier_discrepancy",
     "cmd",
     "conditional_entropy",
@@ -109,6 +112,7 @@ __all__ = [
     "randomised_map",
     "renormalised",
     "reverse_gradient",
+    "self_information",
     "sliced_wasserstein",
     "squared_distances",
     "supervised_contrastive",

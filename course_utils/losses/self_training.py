@@ -71,6 +71,29 @@ def pseudo_label_cross_entropy(
     return (functional.cross_entropy(logits, labels, reduction="none") * kept).mean()
 
 
+@torch.no_grad()
+def class_thresholds(
+    sure: Float[Tensor, " n"], labels: Int[Tensor, " n"], share: float, classes: int
+) -> Float[Tensor, " classes"]:
+    """For each class the confidence that `share` of its predictions reach; NaN for a class that nobody predicts.
+
+    Source: Zou et al. 2018 (CBST), algorithm 2.
+    """
+    return torch.stack(
+        [
+            sure[labels == c].quantile(1 - share) if (labels == c).any() else sure.new_tensor(torch.nan)
+            for c in range(classes)
+        ]
+    )
+
+
+@full_precision
+def self_information(logits: Float[Tensor, "n k *places"]) -> Float[Tensor, "n k *places"]:
+    """`-p log p` of every place and class; its sum over classes is the entropy. Source: Vu et al. 2019, equation 6."""
+    log_p = logits.log_softmax(1)
+    return -log_p.exp() * log_p
+
+
 @full_precision
 def consistency(
     student: Float[Tensor, "n k"], teacher: Float[Tensor, "n k"], kept: Bool[Tensor, " n"]

@@ -9,6 +9,7 @@ from course_utils.nets.batchnorm import (
     statistics_of,
 )
 from course_utils.nets.boxes import AnchorFree, detections, detector
+from course_utils.nets.heads import Heads, MapClassifier
 from course_utils.nets.libraries import IMAGENET_MEAN, IMAGENET_STD, timm_net, torchvision_net
 from course_utils.nets.net import MAKERS, Net, Output, Recipe, maker, rebuilt
 from course_utils.nets.pretrained import glyph_net, imagenet_net, imported_net
@@ -20,7 +21,9 @@ __all__ = [
     "BATCHNORM_POLICIES",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "Heads",
     "MAKERS",
+    "MapClassifier",
     "SMALL_BACKBONES",
     "Net",
     "Output",

@@ -19,8 +19,10 @@ from course_utils.errors import nearest
 
 
 class Output(NamedTuple):
-    features: Float[Tensor, "n d"]
-    logits: Float[Tensor, "n k"]
+    """Of each image, or of each place in each image."""
+
+    features: Float[Tensor, "n d *places"]
+    logits: Float[Tensor, "n k *cells"]
 
 
 @dataclass(frozen=True)

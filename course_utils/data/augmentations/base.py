@@ -26,6 +26,9 @@ class Transform:
             raise TypeError(f"{cls.__name__} has no option {name!r}.{nearest(name, known)}")
         return super().__new__(cls)
 
+    def maps(self, images: UInt8[Tensor, "n c h w"], generator: torch.Generator) -> Float[Tensor, "n 2 3"] | None:
+        """None: what changes colours moves no box and no mask."""
+
     def __add__(self, other: Augmentation) -> Chain:
         return Chain(self, other)
 
@@ -46,6 +49,16 @@ class Chain(Transform):
         generator: torch.Generator,
     ) -> Float[Tensor, "n c h w"]:
         return self.second(self.first(images, generator), generator)
+
+    def maps(self, images: UInt8[Tensor, "n c h w"], generator: torch.Generator) -> Float[Tensor, "n 2 3"] | None:
+        """Those of the first. Raises ValueError where the second moves images too: boxes could not follow."""
+        maps = self.first.maps(images, generator)
+        if self.second.maps(images, generator) is not None:
+            raise ValueError(
+                f"{self!r}: boxes and masks follow the first augmentation of a chain alone. Let that one move the "
+                "images, and the second change their colours."
+            )
+        return maps
 
     def __repr__(self) -> str:
         return f"{self.first!r} + {self.second!r}"

@@ -15,6 +15,11 @@ from torch import Tensor
 
 from course_utils.data.augmentations.base import Transform
 
+_SILENT = (
+    "{!r} does not tell where it moved what, so no box and no mask could follow. Augment(rotation, scale, translation) "
+    "does."
+)
+
 
 @dataclass(frozen=True)
 class RandAugment(Transform):
@@ -47,6 +52,10 @@ class RandAugment(Transform):
 
         return _each(v2.RandAugment(self.operations, self.magnitude), images, generator)
 
+    def maps(self, images: UInt8[Tensor, "n c h w"], generator: torch.Generator) -> None:
+        """Raises ValueError: torchvision does not tell where it moved what."""
+        raise ValueError(_SILENT.format(self))
+
 
 @dataclass(frozen=True)
 class TrivialAugment(Transform):
@@ -65,6 +74,10 @@ class TrivialAugment(Transform):
         from torchvision.transforms import v2
 
         return _each(v2.TrivialAugmentWide(), images, generator)
+
+    def maps(self, images: UInt8[Tensor, "n c h w"], generator: torch.Generator) -> None:
+        """Raises ValueError: torchvision does not tell where it moved what."""
+        raise ValueError(_SILENT.format(self))
 
 
 def _each(transform: Callable[[Tensor], Tensor], images: Tensor, generator: torch.Generator) -> Tensor:
