@@ -38,6 +38,7 @@ FLOORS = {
     "course_utils.coverage": 7,
     "course_utils.few_labels": 7,
     "course_utils.frozen": 7,
+    "course_utils.shared_trunk": 7,
     "course_utils.plots": 8,
     "course_utils.exercise": 8,
     "course_utils.faults": 8,

@@ -57,13 +57,19 @@ class UncertaintyWeights(Adapter):
 
     Paper: Kendall, Gal, Cipolla 2018, "Multi-Task Learning Using Uncertainty to Weigh Losses".
     Minimises  Σ_i exp(-s_i) L_i(source) + s_i / 2  over the trunk, the heads and s.
-    Symbols: s_i = log σ_i², one trained number a task, 0 at first.
-    Differs from the paper: every loss takes the classification's form, since none here is a squared error.
+    Symbols: s_i = log σ_i², one trained number a task, 0 at first, at `rate` times the run's learning rate.
+    Differs from the paper: every loss takes the classification's form, since none here is a squared error; s has a rate
+        of its own, or a short run would end before it has moved.
     Can go wrong: a task that is learned by heart has little noise, and so counts more and more.
     Taught in: notebook 06.
     """
 
+    rate: float = 10.0
+
     sides: ClassVar = ("source",)
+
+    def __post_init__(self) -> None:
+        at_least(self, "rate", 0)
 
     def build(self, net: Net) -> None:
         self.log_variances = nn.Parameter(torch.zeros(len(self.task.names)))
@@ -76,7 +82,7 @@ class UncertaintyWeights(Adapter):
 
     def groups(self) -> list[dict]:
         # Weight decay would pull every variance to 1.
-        return [{"params": [self.log_variances], "rate": 1.0, "weight_decay": 0.0}]
+        return [{"params": [self.log_variances], "rate": self.rate, "weight_decay": 0.0}]
 
 
 @dataclass(eq=False)
