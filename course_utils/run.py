@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-STATISTICS_IMAGES = 1024
+STATISTICS_IMAGES, STATISTICS_NUMBERS = 1024, 2**22
+"""What a side's batch-norm statistics are estimated on: a large image has many places, so fewer images do."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,8 @@ class Run:
 
     @contextmanager
     def normalised_for(self, side: str) -> Iterator[None]:
-        """Inside, batch norm has one side's statistics: estimated on 1,024 of its training images, without a label.
+        """Inside, batch norm has one side's statistics: estimated on 1,024 of its training images (of 64 px
+        341), without a label.
 
         Under `separate` the running statistics of a net that saw both domains are a mix of the two, which is neither's.
         A net that saw one domain keeps that domain's, also on the target, unless its strategy is to take the target's.
@@ -218,7 +220,8 @@ class Run:
         ):
             train = getattr(self.pair, side).train
             # Drawn, not taken from the front: sets lie sorted by class, and one class has other statistics.
-            drawn = train.indices[np.random.default_rng(0).permutation(len(train))[:STATISTICS_IMAGES]]
+            most = min(STATISTICS_IMAGES, max(1, STATISTICS_NUMBERS // int(np.prod(train.domain.images.shape[1:]))))
+            drawn = train.indices[np.random.default_rng(0).permutation(len(train))[:most]]
             # Slower than small batches, and truer: each is normalised by itself on the way up.
             images = inference.batches(train.domain.images, drawn, self.settings.device, larger=4)
             with self.settings.autocast(), statistics_of(self.net, images):
