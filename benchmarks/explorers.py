@@ -19,15 +19,16 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
-from course_utils import compare, coverage, evaluation, explore, nets, plots, test_time
-from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, FixMatch, SourceOnly
+from course_utils import compare, coverage, evaluation, explore, nets, plots, shared_trunk, test_time
+from course_utils.adapters import ADVENT, DAN, DANN, AdaBN, Adapter, DeepCORAL, FixedWeights, FixMatch, SourceOnly
 from course_utils.adapters.base import Terms
-from course_utils.data import corrupted, domain, pair
+from course_utils.data import Augment, corrupted, domain, pair
 from course_utils.data.batches import View
 from course_utils.explore import Explorer, dial
 from course_utils.nets import Net
 from course_utils.provenance import code_hash
 from course_utils.run import Run
+from course_utils.tasks import Boxes, Masks, Tasks
 from course_utils.training import fit
 
 FOLDER = compare.RECORDS / "explorers"
@@ -41,6 +42,15 @@ TURNED = {
 }
 """Rows of the matrix of augmentations against shifts, and the knobs that were turned in them."""
 THRESHOLDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)  # of the dial of confidence
+SCENES = "digit-scenes/plain -> digit-scenes/photo"
+SEGMENTATION = {
+    "task": Masks(),
+    "epochs": 8,
+    "batch_size": 16,
+    "augment": Augment(scale=0.1, translation=0.07),
+}
+"""How the runs of lesson 13 are made; its records stand in `benchmarks/results.py`."""
+WEIGHTS_OF_MASKS = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 RUNS: dict[str, Run] = {}
 
 
@@ -163,6 +173,17 @@ def freezer() -> Explorer:
     return explore.layer_freezer(net, accuracies, parts, "Where few weights learn as well as all of them")
 
 
+def masks() -> Explorer:
+    """What source-only and the best adaptation of lesson 13 paint on photographic scenes, after every epoch."""
+    on, settings = pair(SCENES), SEGMENTATION
+    runs = {
+        "source-only": fit(SourceOnly(), on, seed=0, **settings),
+        "AdaBN": fit(AdaBN(), on, seed=0, **settings),
+        "ADVENT": fit(ADVENT(), on, seed=0, **settings),
+    }
+    return explore.mask_overlay(runs, "What each network paints on a photograph")
+
+
 def neighbours() -> Explorer:
     run = fitted(DANN())
     return explore.neighbours(*run.pair.probe(), run.snapshots.source[-1], run.snapshots.target[-1])
@@ -233,10 +254,54 @@ def stream() -> Explorer:
     return dial.dial(title, "batch", [str(i) for i in batches], panels, said, frames)
 
 
+def task_weights() -> Explorer:
+    """Boxes and masks over one trunk, learned from a hundred scenes, at seven weights of the masks."""
+    few, task = shared_trunk.few_scenes(0), Tasks((Boxes(), Masks()))
+    test = few.source.test
+    shown = test.take(np.random.default_rng(0).permutation(len(test))[:6])
+    scores, frames = [], []
+    for weight in WEIGHTS_OF_MASKS:
+        run = fit(FixedWeights(weights=(1.0, weight)), few, task=task, seed=0, **shared_trunk.SETTINGS)
+        scores.append(run.test_scores("source").iloc[-1])
+        kept = run.kept(shown)
+        found = [
+            {name: of[name][of["scores"] >= 0.3].numpy() for name in ("boxes", "labels")}
+            for of in nets.detections(kept["box_told"])
+        ]
+        boxed = explore.framed(shown.images, [of["boxes"] for of in found], [of["labels"] for of in found])
+        frames.append(np.concatenate((boxed, explore.painted(shown.images, kept["mask_told"].numpy())), axis=2))
+        print(f"  weight {weight:g}: {scores[-1].round(3).to_dict()}", flush=True)
+    names = tuple(f"{weight:g}" for weight in WEIGHTS_OF_MASKS)
+    lines = ("AP50 of boxes", "mIoU of masks")
+    values = np.array([[of["AP50"], of["mIoU"]] for of in scores]).T
+    panels = [dial.Panel("scores on new scenes", lines, values, "weight of masks", range(len(names)), (0, 1), names)]
+    said = [
+        f"Weight {name}: AP50 {of['AP50']:.2f}, mIoU {of['mIoU']:.2f}. Above the boxes, below the pixels "
+        "that it names."
+        for name, of in zip(names, scores, strict=True)
+    ]
+    return dial.dial("One trunk, two tasks, and who gets it", "weight of masks", names, panels, said, np.stack(frames))
+
+
 MAKERS = {
     maker.__name__: maker
-    for maker in (adversary, augmentation, chooser, confidence, digits, freezer, neighbours, palace, stream)
+    for maker in (
+        adversary,
+        augmentation,
+        chooser,
+        confidence,
+        digits,
+        freezer,
+        masks,
+        neighbours,
+        palace,
+        stream,
+        task_weights,
+    )
 }
+
+
+OF_SCENES = ("masks", "task_weights")
 
 
 def made_of(name: str) -> list[str]:
@@ -246,7 +311,7 @@ def made_of(name: str) -> list[str]:
     list of all methods with their colours, which grows with every new one.
     """
     ends = (Explorer, *Explorer.kinds.values(), domain, pair, plots.method)
-    return [code_hash(MAKERS[name], but=ends), *compare.data_hash(PAIR)]
+    return [code_hash(MAKERS[name], but=ends), *compare.data_hash(SCENES if name in OF_SCENES else PAIR)]
 
 
 def is_true(name: str) -> bool:

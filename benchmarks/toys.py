@@ -11,7 +11,8 @@ from pathlib import Path
 from course_utils import adapters, plots, toy
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "strategies.png"
-STRATEGIES = [a for a in adapters.ADAPTERS if "shots" not in a.sides and a.unseals is None]
+SEVERAL_TASKS = (adapters.FixedWeights, adapters.UncertaintyWeights, adapters.GradNorm, adapters.PCGrad, adapters.DWA)
+STRATEGIES = [a for a in adapters.ADAPTERS if "shots" not in a.sides and a.unseals is None and a not in SEVERAL_TASKS]
 
 
 def main() -> None:

@@ -103,6 +103,13 @@ METHODS = {
     "EverythingAtOnce": Method("everything at once", "#5B2A86"),
     "FromScratch": Method("from scratch", "#882255"),
     "Prototypes": Method("prototypes", "#999933"),
+    "FixedWeights": Method("equal weights", "#5E4FA2"),
+    "UncertaintyWeights": Method("uncertainty", "#3288BD"),
+    "GradNorm": Method("GradNorm", "#D53E4F"),
+    "PCGrad": Method("PCGrad", "#1A9850"),
+    "DWA": Method("DWA", "#9E6D00"),
+    "ADVENT": Method("ADVENT", "#C2185B"),
+    "ClassBalanced": Method("class-balanced", "#00796B"),
     "TargetOnly": Method("oracle (target-only)", "#000000"),
 }
 SPARE_COLOURS = ("#D55E00", "#CC79A7", "#802000", "#200080")
