@@ -218,9 +218,9 @@ DOMAINS: dict[str, DomainRow] = {
                 "label is the class of the largest, 200 scenes a class. A digit stands only in scenes of its own "
                 "split, those of the plain scenes in no photographic one, and most stand in more than one scene. Boxes "
                 "lie 2 px apart or more, so nothing hides anything. As in MNIST-M a pixel with ink is the negative of "
-                "the canvas: of one dark colour (plain), or of a piece of the ten photographs of mnist-m-5k, for the "
-                "test from the right third of each and otherwise from the rest (photo). Where a photograph is mid-grey "
-                "its negative is too, and a digit can hardly be seen there.",
+                "the canvas: of one dark colour (plain), or of a piece of the ten photographs of mnist-m-5k at half their "
+                "brightness, for the test from the right third of each and otherwise from the rest (photo). Where such "
+                "a photograph is brightest its negative is hardly brighter, and a digit can hardly be seen there.",
                 build=build,
                 sha256=sha256,
             )
@@ -233,7 +233,7 @@ DOMAINS: dict[str, DomainRow] = {
                 (
                     scenes.photo,
                     "pieces of photographs",
-                    "2d8811804c908d351eeca0571e46ea864714e5dfd2ea970e4170c76323b88c24",
+                    "076b31b4c29862d3f5b904b00fc81268b1a2687adbc8d00cf27a8704b493e9b1",
                 ),
             )
         ),

@@ -50,15 +50,16 @@ def plain() -> Domain:
 
 
 def photo() -> Domain:
-    """Other digits, drawn alike, on pieces of the photographs of MNIST-M's recipe, `(2000, 3, 64, 64)`.
+    """Other digits, drawn alike, on dimmed pieces of the photographs of MNIST-M's recipe, `(2000, 3, 64, 64)`.
 
-    Test canvases come from the right third of every photograph, all others from the rest.
+    At half its brightness a photograph lies below its negative, so that ink is brighter than what it stands on; at
+    full brightness a small net learns nothing of these scenes even from their own masks. Test canvases come from the right third of every photograph, all others from the rest.
     """
     photographs = [photograph_of(path, sha256) for path, sha256 in PHOTOGRAPHS.items()]
     return _draw(
         "digit-scenes/photo",
         1,
-        lambda rng, of_test: piece(photographs[rng.integers(len(photographs))], rng, of_test, SIZE),
+        lambda rng, of_test: piece(photographs[rng.integers(len(photographs))], rng, of_test, SIZE) // 2,
     )
 
 
