@@ -276,8 +276,7 @@ def task_weights() -> Explorer:
     values = np.array([[of["AP50"], of["mIoU"]] for of in scores]).T
     panels = [dial.Panel("scores on new scenes", lines, values, "weight of masks", range(len(names)), (0, 1), names)]
     said = [
-        f"Weight {name}: AP50 {of['AP50']:.2f}, mIoU {of['mIoU']:.2f}. Above the boxes, below the pixels "
-        "that it names."
+        f"Weight {name}: AP50 {of['AP50']:.2f}, mIoU {of['mIoU']:.2f}. Above the boxes, below the pixels that it names."
         for name, of in zip(names, scores, strict=True)
     ]
     return dial.dial("One trunk, two tasks, and who gets it", "weight of masks", names, panels, said, np.stack(frames))

@@ -46,8 +46,8 @@ class Model:
             or of a folder, whose images are cut to their centred square and scaled as in training. A row then has the
             file's name, and a file that gives no image a `problem` in place of a class.
 
-        Raises ValueError for arrays of another shape than the net was trained on, and FileNotFoundError for no such
-        path.
+        Raises ValueError for arrays of another shape than the net was trained on, or a net of boxes or masks, and
+        FileNotFoundError for no such path.
         """
         import pandas as pd
 
@@ -79,6 +79,11 @@ class Model:
     def _told_apart(self, images: np.ndarray) -> dict[str, object]:
         device = str(self.net.mean.device)
         logits = inference.outputs(self.net, images, np.arange(len(images)), device).logits
+        if logits.shape[1:] != (len(self.net.classes),):
+            raise ValueError(
+                f"This net answers {tuple(logits.shape[1:])} numbers an image, about places in it, and predict tells "
+                "one class an image: take inference.outputs(model.net, ...), and nets.detections of logits of boxes."
+            )
         confidence, best = logits.softmax(1).max(1)
         return {"class": [self.net.classes[i] for i in best], "confidence": confidence.numpy()}
 

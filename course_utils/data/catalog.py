@@ -217,10 +217,10 @@ DOMAINS: dict[str, DomainRow] = {
                 "About a third of the scenes each has one, two and three digits, whose longer side is 12 to 29 px; the "
                 "label is the class of the largest, 200 scenes a class. A digit stands only in scenes of its own "
                 "split, those of the plain scenes in no photographic one, and most stand in more than one scene. Boxes "
-                "lie 2 px apart or more, so nothing hides anything. As in MNIST-M a pixel with ink is the negative of "
-                "the canvas: of one dark colour (plain), or of a piece of the ten photographs of mnist-m-5k at half their "
-                "brightness, for the test from the right third of each and otherwise from the rest (photo). Where such "
-                "a photograph is brightest its negative is hardly brighter, and a digit can hardly be seen there.",
+                "lie 2 px apart or more, so nothing hides anything. Plain scenes stand on one dark colour each, in its "
+                "negative. Photographic ones stand in middle grey on pieces of the ten photographs of mnist-m-5k at half "
+                "their brightness, for the test from the right third of each and otherwise from the rest: where such a "
+                "photograph is brightest, a digit can hardly be seen.",
                 build=build,
                 sha256=sha256,
             )
@@ -233,7 +233,7 @@ DOMAINS: dict[str, DomainRow] = {
                 (
                     scenes.photo,
                     "pieces of photographs",
-                    "076b31b4c29862d3f5b904b00fc81268b1a2687adbc8d00cf27a8704b493e9b1",
+                    "e694a4c6f92d1eb8cf149d20b768ce843c9646cdd59d1a7e248b2a057b7b749b",
                 ),
             )
         ),

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from course_utils.data.domain import SPLITS, Domain
-from course_utils.data.embedded import DIGITS, PHOTOGRAPHS, blend, mnist_5k, photograph_of, piece
+from course_utils.data.embedded import DIGITS, PHOTOGRAPHS, mnist_5k, photograph_of, piece
 from course_utils.data.objects import ABSENT, check_objects
 
 SIZE = 64
@@ -26,7 +26,11 @@ LARGEST, OTHERS = (30, 40), (18, 26)  # sides that MNIST's frame of 28 px is sca
 GAP = 2  # empty pixels between two boxes, and half as many to the border
 DARK = 80  # the brightest channel of a plain canvas, so that its negative stands out
 
+GREY = 128  # of ink on photographs
+
 Canvas = Callable[[np.random.Generator, bool], np.ndarray]
+Colour = Callable[[np.ndarray], np.ndarray]
+"""Of the ink, made of the canvas below it."""
 
 
 class Placed(NamedTuple):
@@ -45,22 +49,27 @@ class Placed(NamedTuple):
 
 
 def plain() -> Domain:
-    """Digits on canvases of one dark colour each, `(2000, 3, 64, 64)`."""
-    return _draw("digit-scenes/plain", 0, lambda rng, of_test: np.tile(rng.integers(DARK + 1, size=3), (SIZE, SIZE, 1)))
+    """Digits on canvases of one dark colour each, in its negative, `(2000, 3, 64, 64)`."""
+
+    def canvas(rng: np.random.Generator, of_test: bool) -> np.ndarray:
+        return np.tile(rng.integers(DARK + 1, size=3), (SIZE, SIZE, 1))
+
+    return _draw("digit-scenes/plain", 0, canvas, lambda paper: 255 - paper)
 
 
 def photo() -> Domain:
-    """Other digits, drawn alike, on dimmed pieces of the photographs of MNIST-M's recipe, `(2000, 3, 64, 64)`.
+    """Other digits, drawn alike, in grey on dimmed pieces of the photographs of MNIST-M's recipe, `(2000, 3, 64, 64)`.
 
-    At half its brightness a photograph lies below its negative, so that ink is brighter than what it stands on; at
-    full brightness a small net learns nothing of these scenes even from their own masks. Test canvases come from the right third of every photograph, all others from the rest.
+    Test canvases come from the right third of every photograph, all others from the rest. At half its brightness a
+    photograph lies below middle grey, so the ink is brighter than what it stands on, often hardly. With negatives on
+    photographs as they are, a small net learns nothing of these scenes even from their own masks.
     """
     photographs = [photograph_of(path, sha256) for path, sha256 in PHOTOGRAPHS.items()]
-    return _draw(
-        "digit-scenes/photo",
-        1,
-        lambda rng, of_test: piece(photographs[rng.integers(len(photographs))], rng, of_test, SIZE) // 2,
-    )
+
+    def canvas(rng: np.random.Generator, of_test: bool) -> np.ndarray:
+        return piece(photographs[rng.integers(len(photographs))], rng, of_test, SIZE) // 2
+
+    return _draw("digit-scenes/photo", 1, canvas, lambda paper: np.full_like(paper, GREY))
 
 
 def halves(digits: Domain) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -88,7 +97,7 @@ def ink(digit: UInt8[np.ndarray, "28 28"], side: int) -> Bool[np.ndarray, "h w"]
     return inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _draw(name: str, half: int, canvas: Canvas) -> Domain:
+def _draw(name: str, half: int, canvas: Canvas, colour: Colour) -> Domain:
     """Draws the scenes of one domain; a group names the digits, the largest first: `mnist-5k:17,403`.
 
     No two boxes overlap: two digits across each other are no digit any more, and a class for every pixel, a box for
@@ -109,7 +118,7 @@ def _draw(name: str, half: int, canvas: Canvas) -> Domain:
             box_labels[i, row] = placed.label
             masks[i, top:bottom, left:right][placed.ink] = placed.label + 1
         paper = canvas(rng, split == "test").astype(np.uint8).transpose(2, 0, 1)
-        images[i] = blend(masks[i][None, None], paper[None])[0]
+        images[i] = np.where(masks[i] > 0, colour(paper), paper)
         splits[split].append(i)
         groups.append(f"mnist-5k:{','.join(str(placed.original) for placed in scene)}")
     return check_objects(

@@ -135,7 +135,7 @@ def test_the_oracle_of_the_digits_rejects_another_digit_of_the_class(drawn, digi
 
 
 def canvas(domain, i):
-    """The scene before the digits: inside the mask, the negative."""
+    """A plain scene before the digits: inside the mask, the negative."""
     image = domain.images[i].transpose(1, 2, 0)
     return np.where(domain.targets["mask"][i][..., None] > 0, 255 - image, image)
 
@@ -156,19 +156,20 @@ def photographs():
         yield np.array(image.resize([round(s * scale) for s in image.size], Image.Resampling.BOX))
 
 
-def find(piece, photograph):
-    """Every left edge where `piece` (64, 64, 3) stands in the photograph exactly."""
-    first, last = photograph[:-63, :-63] == piece[0, 0], photograph[63:, 63:] == piece[63, 63]
+def find(scene, bare, photograph):
+    """Every left edge where the bare pixels of a scene (64, 64, 3) stand in the photograph exactly."""
+    first, last = photograph[:-63, :-63] == scene[0, 0], photograph[63:, 63:] == scene[63, 63]
     places = np.argwhere((first & last).all(2))
-    return [x for y, x in places if np.array_equal(photograph[y : y + 64, x : x + 64], piece)]
+    return [x for y, x in places if np.array_equal(photograph[y : y + 64, x : x + 64][bare], scene[bare])]
 
 
 def test_a_photographic_canvas_is_a_piece_of_a_photograph_that_train_and_test_do_not_share(drawn):
     pages, rng, met = [page // 2 for page in photographs()], np.random.default_rng(0), set()
     for split, members in drawn["photo"].splits.items():
         for i in rng.choice(members, 15, replace=False):
-            piece = canvas(drawn["photo"], i)
-            page, places = next((p, found) for p, page in enumerate(pages) if (found := find(piece, page)))
+            scene, bare = drawn["photo"].images[i].transpose(1, 2, 0), drawn["photo"].targets["mask"][i] == 0
+            assert (scene[~bare] == 128).all()
+            page, places = next((p, found) for p, page in enumerate(pages) if (found := find(scene, bare, page)))
             met.add(page)
             border = pages[page].shape[1] * 2 // 3
             # Any, because a black corner stands in more than one place.

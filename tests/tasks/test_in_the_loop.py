@@ -170,3 +170,14 @@ def test_an_image_without_objects_teaches_that_nothing_is_there() -> None:
 def test_an_augmentation_that_masks_cannot_follow_is_refused(augment, said) -> None:
     with pytest.raises(ValueError, match=said):
         cu.fit(cu.SourceOnly(), scene_pair(), task=cu.Masks(), **FAST | {"augment": augment})
+
+
+def test_a_net_of_masks_is_saved_opened_and_not_asked_for_one_class(tmp_path) -> None:
+    run = cu.fit(cu.SourceOnly(), scene_pair(), task=cu.Masks(), **FAST)
+    model = cu.load(run.save(tmp_path / "masks.safetensors"))
+    images = run.pair.target.test.images
+    with torch.no_grad():
+        ours, kept = (net.eval()(torch.from_numpy(images) / 255).logits for net in (run.model.net, model.net))
+    assert torch.equal(ours, kept) and model.net.classes == run.pair.classes
+    with pytest.raises(ValueError, match="about places in it, and predict tells one class an image"):
+        model.predict(images)
