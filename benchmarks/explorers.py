@@ -19,10 +19,10 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
-from course_utils import compare, coverage, evaluation, explore, nets, plots, shared_trunk, test_time
-from course_utils.adapters import ADVENT, DAN, DANN, AdaBN, Adapter, DeepCORAL, FixedWeights, FixMatch, SourceOnly
+from course_utils import compare, coverage, evaluation, every_pixel, explore, nets, plots, shared_trunk, test_time
+from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, FixedWeights, FixMatch, SourceOnly
 from course_utils.adapters.base import Terms
-from course_utils.data import Augment, corrupted, domain, pair
+from course_utils.data import corrupted, domain, pair
 from course_utils.data.batches import View
 from course_utils.explore import Explorer, dial
 from course_utils.nets import Net
@@ -42,14 +42,6 @@ TURNED = {
 }
 """Rows of the matrix of augmentations against shifts, and the knobs that were turned in them."""
 THRESHOLDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)  # of the dial of confidence
-SCENES = "digit-scenes/plain -> digit-scenes/photo"
-SEGMENTATION = {
-    "task": Masks(),
-    "epochs": 8,
-    "batch_size": 16,
-    "augment": Augment(scale=0.1, translation=0.07),
-}
-"""How the runs of lesson 13 are made; its records stand in `benchmarks/results.py`."""
 WEIGHTS_OF_MASKS = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 RUNS: dict[str, Run] = {}
 
@@ -174,14 +166,14 @@ def freezer() -> Explorer:
 
 
 def masks() -> Explorer:
-    """What source-only and the best adaptation of lesson 13 paint on photographic scenes, after every epoch."""
-    on, settings = pair(SCENES), SEGMENTATION
+    """What source-only, trained on, and two adaptations of lesson 13 paint on photographic scenes, epoch by epoch."""
+    on = pair(every_pixel.PAIR)
     runs = {
-        "source-only": fit(SourceOnly(), on, seed=0, **settings),
-        "AdaBN": fit(AdaBN(), on, seed=0, **settings),
-        "ADVENT": fit(ADVENT(), on, seed=0, **settings),
+        name: fit(adapter, on, net=every_pixel.start(0).net, seed=0, augment=augment, **every_pixel.AFTER)
+        for name, (adapter, augment) in every_pixel.rows(on).items()
+        if name in ("source-only, longer", "MinEnt", "class-balanced")
     }
-    return explore.mask_overlay(runs, "What each network paints on a photograph")
+    return explore.mask_overlay(runs, "One network makes sure of the background, one of every class")
 
 
 def neighbours() -> Explorer:
@@ -310,7 +302,7 @@ def made_of(name: str) -> list[str]:
     list of all methods with their colours, which grows with every new one.
     """
     ends = (Explorer, *Explorer.kinds.values(), domain, pair, plots.method)
-    return [code_hash(MAKERS[name], but=ends), *compare.data_hash(SCENES if name in OF_SCENES else PAIR)]
+    return [code_hash(MAKERS[name], but=ends), *compare.data_hash(every_pixel.PAIR if name in OF_SCENES else PAIR)]
 
 
 def is_true(name: str) -> bool:

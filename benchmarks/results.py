@@ -22,9 +22,7 @@ import pandas as pd
 
 import course_utils as cu
 from course_utils import adapters, compare, training
-from course_utils.data import Augment
 from course_utils.data.pair import DomainPair
-from course_utils.tasks import Masks
 
 MOMENTS = (cu.DAN(), cu.DeepCORAL())
 FURTHER_MOMENTS = (cu.JAN(), cu.CMD(), cu.HAFN(), cu.SAFN(), cu.BSP())
@@ -52,17 +50,6 @@ WHOLE_SETS = [
 ]
 """The published sets as they are. An epoch passes over all of MNIST: two hold more steps than fifteen of mnist-5k."""
 
-MOVED = Augment(scale=0.1, translation=0.07)  # a turned box is larger than what it holds, and masks have thin strokes
-MASKS = {"task": Masks(), "epochs": 8, "batch_size": 16}
-SCENES = [
-    (
-        "digit-scenes/plain -> digit-scenes/photo",
-        (cu.EntropyMinimisation(), cu.ADVENT(), cu.ClassBalanced()),
-        MASKS | {"augment": MOVED},
-    ),
-]
-"""A class for every pixel."""
-
 UNLABELLED = tuple(a() for a in adapters.ADAPTERS if a.sides == ("source", "target") and a.second_view is None)
 """All strategies that look at both domains and at no target label; features have no second view to compare."""
 PHOTOGRAPHS = [
@@ -71,7 +58,7 @@ PHOTOGRAPHS = [
     for style in styles
 ]
 """On cached features of the ImageNet network. `edges` is a development pair."""
-EVERY_TABLE = TABLES + SCENES + WHOLE_SETS + PHOTOGRAPHS
+EVERY_TABLE = TABLES + WHOLE_SETS + PHOTOGRAPHS
 
 
 def opened(name: str) -> DomainPair:

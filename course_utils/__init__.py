@@ -82,7 +82,18 @@ from course_utils.model import load
 from course_utils.tasks import Boxes, Labels, Masks, Tasks
 from course_utils.training import fit, resume
 
-_LAZY = ("compare", "coverage", "evaluation", "explore", "few_labels", "lab", "plots", "shared_trunk", "toy")
+_LAZY = (
+    "compare",
+    "coverage",
+    "evaluation",
+    "every_pixel",
+    "explore",
+    "few_labels",
+    "lab",
+    "plots",
+    "shared_trunk",
+    "toy",
+)
 """Modules that import pandas, matplotlib or scikit-learn: loaded when first used, so that the import stays light."""
 
 

@@ -10,6 +10,7 @@ import torch
 
 import course_utils as cu
 from course_utils import adapters, training
+from course_utils.adapters.base import Adapter
 from course_utils.data.domain import SealedLabelsError
 from course_utils.data.objects import ObjectError
 from course_utils.tasks import MissingTargetError
@@ -71,6 +72,19 @@ def test_sealed_boxes_and_masks_change_neither_the_weights_nor_the_choice(task, 
     (one, other) = (run.net.state_dict() for run in runs)
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert runs[0].history.equals(runs[1].history) and runs[0].selected_epoch == runs[1].selected_epoch
+
+
+def test_a_strategy_is_never_handed_sealed_boxes_or_masks() -> None:
+    seen = []
+
+    class Spy(Adapter):
+        def loss(self, source, target, progress):
+            seen.append((source.truth, target.truth, target.labels))
+            return {"task": self.task.loss(source)}
+
+    cu.fit(Spy(), scene_pair(), task=TOGETHER, **FAST)
+    assert seen and all(set(here) == {"box", "box_label", "mask"} for here, _, _ in seen)
+    assert all(there is None and labels is None for _, there, labels in seen)
 
 
 def test_sealed_boxes_and_masks_are_refused_by_name() -> None:

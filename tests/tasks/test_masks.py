@@ -90,3 +90,7 @@ def test_a_mask_goes_where_its_image_goes() -> None:
     inside[:, 3:-3, 3:-3] = True
     agree = (bright > 0.5).numpy() == moved.numpy()
     assert agree[sure & inside].mean() > 0.98 and moved.any()
+    ids = cu.Masks().moved({"mask": mask}, maps, (16, 16))["mask"]
+    assert all(
+        set(after.unique().tolist()) <= set(before.unique().tolist()) for before, after in zip(mask, ids, strict=True)
+    )
