@@ -1,4 +1,4 @@
-"""A class for every pixel, from plain scenes to photographic ones: each adaptation begins at the same source-only net."""
+"""A class for every pixel, from plain scenes to photographic ones: all adaptations begin at one source-only net."""
 
 from __future__ import annotations
 

@@ -47,6 +47,7 @@ def rows() -> dict[str, tuple[Task, Adapter]]:
         "all three, GradNorm": (ALL, GradNorm()),
         "all three, PCGrad": (ALL, PCGrad()),
         "all three, DWA": (ALL, DWA()),
+        "boxes and masks, masks a hundredfold": (two, FixedWeights(weights=(1.0, 100.0))),
     }
 
 
