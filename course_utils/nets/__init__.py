@@ -13,6 +13,7 @@ from course_utils.nets.heads import Heads, MapClassifier
 from course_utils.nets.libraries import IMAGENET_MEAN, IMAGENET_STD, timm_net, torchvision_net
 from course_utils.nets.net import MAKERS, Net, Output, Recipe, maker, rebuilt
 from course_utils.nets.pretrained import glyph_net, imagenet_net, imported_net
+from course_utils.nets.segmenters import torchvision_segmenter
 from course_utils.nets.small import SMALL_BACKBONES, default_net, feature_net, small_cnn
 from course_utils.nets.unet import UNet, segmenter
 
@@ -47,4 +48,5 @@ __all__ = [
     "statistics_of",
     "timm_net",
     "torchvision_net",
+    "torchvision_segmenter",
 ]
