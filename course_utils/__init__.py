@@ -79,7 +79,7 @@ from course_utils.data import (
 from course_utils.errors import nearest
 from course_utils.extract import extract
 from course_utils.model import load
-from course_utils.tasks import Boxes, Labels, Masks, Tasks
+from course_utils.tasks import Boxes, Labels, Masks, Tasks, TorchvisionBoxes
 from course_utils.training import fit, resume
 
 _LAZY = ("compare", "coverage", "evaluation", "explore", "few_labels", "lab", "plots", "shared_trunk", "toy")
@@ -154,6 +154,7 @@ __all__ = [
     "SupCon",
     "TargetOnly",
     "Tasks",
+    "TorchvisionBoxes",
     "Triplet",
     "TrivialAugment",
     "UncertaintyWeights",
