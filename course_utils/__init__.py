@@ -79,7 +79,7 @@ from course_utils.data import (
 from course_utils.errors import nearest
 from course_utils.extract import extract
 from course_utils.model import load
-from course_utils.tasks import Boxes, Labels, Masks, Tasks
+from course_utils.tasks import Boxes, Labels, Masks, Tasks, TorchvisionBoxes
 from course_utils.training import fit, resume
 
 _LAZY = (
@@ -165,6 +165,7 @@ __all__ = [
     "SupCon",
     "TargetOnly",
     "Tasks",
+    "TorchvisionBoxes",
     "Triplet",
     "TrivialAugment",
     "UncertaintyWeights",

@@ -18,6 +18,7 @@ from course_utils.data.arrays import StoreError
 from course_utils.data.domain import SPLITS, Domain
 from course_utils.data.images import ImageFiles, printable
 from course_utils.data.listing import Listing, completed_splits
+from course_utils.data.objects import check_objects
 from course_utils.data.rows import DomainRow
 
 
@@ -80,6 +81,7 @@ def _finish(
         splits = completed_splits(labels, published, seed=0, groups=None if listing.groups is None else groups[kept])
         told = _complaint(row, labels, published, unreadable)
         stored = {"ids": kept, "groups": groups[kept], "target-label": labels.astype(np.int64)}
+        stored |= {f"target-{name}": values[kept] for name, values in listing.targets.items()}
         stored |= {f"split-{split}": splits[split] for split in SPLITS}
         if row.lazy:
             stored["paths"] = np.array([os.fsencode(_name(path, source)) for path in listing.images.paths])
@@ -94,7 +96,7 @@ def _finish(
             unreadable=unreadable,
             complaint=told,
         )
-        opened(row, folder)  # refuses what no lesson could use, before the name is taken
+        check_objects(opened(row, folder))  # refuses what no lesson could use, before the name is taken
     except ValueError as error:
         shutil.rmtree(folder)
         raise StoreError(f"{row.name!r} cannot be made of {source}: {error} Import another edition of it.") from error

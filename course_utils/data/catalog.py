@@ -218,9 +218,9 @@ DOMAINS: dict[str, DomainRow] = {
                 "label is the class of the largest, 200 scenes a class. A digit stands only in scenes of its own "
                 "split, those of the plain scenes in no photographic one, and most stand in more than one scene. Boxes "
                 "lie 2 px apart or more, so nothing hides anything. Plain scenes stand on one dark colour each, in its "
-                "negative. Photographic ones stand in middle grey on pieces of the ten photographs of mnist-m-5k at half "
-                "their brightness, for the test from the right third of each and otherwise from the rest: where such a "
-                "photograph is brightest, a digit can hardly be seen.",
+                "negative. Photographic ones stand in middle grey on pieces of the ten photographs of mnist-m-5k at "
+                "half their brightness, for the test from the right third of each and otherwise from the rest: where "
+                "such a photograph is brightest, a digit can hardly be seen.",
                 build=build,
                 sha256=sha256,
             )

@@ -22,6 +22,7 @@ class Listing:
     labels: `(N,)`, into `classes`.
     splits: the published parts by name (train, test, sometimes validation); what is missing is drawn, stratified.
     groups: the original behind each image `(N,)`, where one original stands behind several images or sets.
+    targets: by name what else can be predicted, `(N, ...)`, as `objects.check_objects` wants boxes and masks.
     """
 
     images: np.ndarray | Stacked | ImageFiles
@@ -29,6 +30,7 @@ class Listing:
     classes: tuple[str, ...]
     splits: Mapping[str, np.ndarray] = field(default_factory=dict)
     groups: np.ndarray | None = None
+    targets: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class FolderError(OriginalError):

@@ -11,6 +11,7 @@ import numpy as np
 from course_utils.data import catalog, store
 from course_utils.data.domain import SPLITS, Domain, Part
 from course_utils.data.images import ImageFiles
+from course_utils.data.objects import ABSENT
 
 
 class PairError(ValueError):
@@ -78,8 +79,8 @@ def pair(which: str | tuple[Domain, Domain], shots: int | Literal["all"] | None 
     shots: opens so many target training labels per class (`pair.target.shots`), drawn with `seed`: the few of one
         seed are among the more of the same seed. "all" opens every one.
 
-    Both sides get the channels and the size that the catalog's row names. No original stands on both
-    sides: the side that has more originals leaves the shared ones out.
+    Both sides get the channels and the size that the catalog's row names, boxes and masks with their images. No
+    original stands on both sides: the side that has more originals leaves the shared ones out.
     Raises UnknownPairError with the nearest names, PairError when the domains do not fit, and ValueError for more
     labels than a class has.
     """
@@ -128,6 +129,11 @@ def _refuse_mismatch(source: Domain, target: Domain) -> None:
 
 
 def _restrict(domain: Domain, classes: tuple[str, ...]) -> Domain:
+    if others := sorted(domain.targets.keys() - {"label"}):
+        raise PairError(
+            f"{domain.name!r} holds {', '.join(others)}, and an image of a class that the pair keeps may show things "
+            "of those that it leaves out. Pair the whole domain: cu.pair((source, target))."
+        )
     old = [domain.classes.index(c) for c in classes]
     new_label = np.full(len(domain.classes), -1)
     new_label[old] = np.arange(len(classes))
@@ -170,7 +176,29 @@ def _reshape(domain: Domain, channels: int, size: int) -> Domain:
         images = np.broadcast_to(images, (len(images), 3, size, size))
     if images.shape[1] != channels:
         raise PairError(f"{domain.name!r} has {images.shape[1]} channels and the pair asks for {channels}.")
-    return domain if images is domain.images else dataclasses.replace(domain, images=images, sha256=None)
+    if images is domain.images:
+        return domain
+    return dataclasses.replace(domain, images=images, targets=_resized(domain, size), sha256=None)
+
+
+def _resized(domain: Domain, size: int) -> dict[str, np.ndarray]:
+    """All targets, boxes and masks brought to images of `size` x `size` by torchvision: a mask by the nearest pixel."""
+    targets, canvas = dict(domain.targets), tuple(domain.images.shape[2:])
+    if canvas == (size, size) or not {"box", "mask"} & set(targets):
+        return targets
+    import torch
+    from torchvision import tv_tensors
+    from torchvision.transforms.v2 import functional as v2
+
+    if "box" in targets:
+        # As floats: torchvision would cut whole pixels down, until a small box has no area.
+        corners = torch.tensor(targets["box"], dtype=torch.float32).reshape(-1, 4)
+        boxes = v2.resize(tv_tensors.BoundingBoxes(corners, format="XYXY", canvas_size=canvas), [size, size])
+        there = (targets["box_label"] != ABSENT)[..., None]
+        targets["box"] = np.where(there, boxes.numpy().reshape(targets["box"].shape), np.float32(ABSENT))
+    if "mask" in targets:
+        targets["mask"] = v2.resize(tv_tensors.Mask(torch.tensor(targets["mask"])), [size, size]).numpy()
+    return targets
 
 
 def _few_labels(train: Part, shots: int | Literal["all"], seed: int) -> Part:

@@ -9,10 +9,12 @@ from course_utils.nets.batchnorm import (
     statistics_of,
 )
 from course_utils.nets.boxes import AnchorFree, detections, detector
+from course_utils.nets.fcos import torchvision_detector
 from course_utils.nets.heads import Heads, MapClassifier
 from course_utils.nets.libraries import IMAGENET_MEAN, IMAGENET_STD, timm_net, torchvision_net
 from course_utils.nets.net import MAKERS, Net, Output, Recipe, maker, rebuilt
 from course_utils.nets.pretrained import glyph_net, imagenet_net, imported_net
+from course_utils.nets.segmenters import torchvision_segmenter
 from course_utils.nets.small import SMALL_BACKBONES, default_net, feature_net, small_cnn
 from course_utils.nets.unet import UNet, segmenter
 
@@ -46,5 +48,7 @@ __all__ = [
     "small_cnn",
     "statistics_of",
     "timm_net",
+    "torchvision_detector",
     "torchvision_net",
+    "torchvision_segmenter",
 ]

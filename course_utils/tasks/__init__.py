@@ -5,5 +5,6 @@ from course_utils.tasks.boxes import Boxes
 from course_utils.tasks.labels import Labels
 from course_utils.tasks.masks import Masks
 from course_utils.tasks.together import Tasks
+from course_utils.tasks.torchvision_boxes import TorchvisionBoxes
 
-__all__ = ["Boxes", "Labels", "Masks", "MissingTargetError", "Task", "Tasks"]
+__all__ = ["Boxes", "Labels", "Masks", "MissingTargetError", "Task", "Tasks", "TorchvisionBoxes"]

@@ -6,11 +6,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms import v2
 
 import course_utils as cu
+from course_utils.data import catalog, store
 from course_utils.data.catalog import UnknownPairError
 from course_utils.data.domain import SealedLabelsError
+from course_utils.data.objects import ABSENT, check_objects
 from course_utils.data.pair import PairError, pair
+from course_utils.data.rows import PairRow
+from tests.tasks.scenes import scene_domain
 from tests.toys import CLASSES, feature_pair, toy_domain, toy_pair
 
 
@@ -123,6 +130,45 @@ def test_grey_is_repeated_to_three_channels_where_the_other_side_has_colour() ->
     p = pair((toy_domain(), toy_domain("there", shape=(3, 16, 16))))
     images = p.source.train.images
     assert images.shape[1] == 3 and (images == images[:, :1]).all()
+
+
+@pytest.mark.parametrize("size", [9, 16, 40])
+def test_boxes_and_masks_go_where_torchvision_takes_those_of_each_image(monkeypatch, size: int) -> None:
+    scenes = {"here": scene_domain("here"), "there": scene_domain("there", seed=1)}
+    monkeypatch.setitem(catalog.PAIRS, "here -> there", PairRow("here", "there", size=size, channels=1))
+    monkeypatch.setattr(store, "domain", scenes.get)
+    domain = cu.pair("here -> there").target.domain
+    assert check_objects(domain).images.shape == (40, 1, size, size)
+    for i, box in enumerate(scenes["there"].targets["box"]):
+        boxes = tv_tensors.BoundingBoxes(box[:1], format="XYXY", canvas_size=(16, 16), dtype=torch.float32)
+        mask = tv_tensors.Mask(torch.from_numpy(scenes["there"].targets["mask"][i]))
+        boxes, mask = v2.Resize((size, size))(boxes, mask)
+        np.testing.assert_allclose(domain.targets["box"][i], [*boxes.tolist(), [ABSENT] * 4])
+        np.testing.assert_array_equal(domain.targets["mask"][i], mask)
+        bright = domain.images[i, 0] > 150  # found among the pixels, which OpenCV scaled
+        if size == 40:
+            rows, columns = bright.nonzero()
+            around = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+            np.testing.assert_allclose(domain.targets["box"][i, 0], around, atol=1.5)
+    assert np.array_equal(domain.targets["box_label"], scenes["there"].targets["box_label"])
+
+
+def test_boxes_and_masks_keep_their_images_where_originals_are_left_out() -> None:
+    here, there = scene_domain("here"), scene_domain("there", seed=1)
+    groups = there.groups.copy()
+    groups[:5] = here.groups[3:8]
+    kept = pair((here, dataclasses.replace(there, groups=groups))).source.domain
+    rest = np.delete(np.arange(40), np.arange(3, 8))
+    for name, values in kept.targets.items():
+        assert np.array_equal(values, here.targets[name][rest])
+
+
+def test_a_pair_of_fewer_classes_refuses_boxes_and_masks_that_it_would_lose(monkeypatch) -> None:
+    row = PairRow("here", "there", size=16, channels=1, classes=("large",))
+    monkeypatch.setitem(catalog.PAIRS, "here -> there", row)
+    monkeypatch.setattr(store, "domain", scene_domain)
+    with pytest.raises(PairError, match="'here' holds box, box_label, mask, and an image"):
+        cu.pair("here -> there")
 
 
 def test_an_unknown_pair_is_answered_with_the_nearest() -> None:
