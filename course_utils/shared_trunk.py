@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PAIR, SEEDS, A_CLASS = "digit-scenes/plain -> digit-scenes/photo", (0, 1, 2), 10
 SETTINGS = {"epochs": 40, "batch_size": 16, "augment": Augment(scale=0.1, translation=0.07), "snapshots": False}
-SHOTS, STARTS, STEPS = (1, 5, 20), ("new", "reader"), 280
+SHOTS, STARTS, STEPS = (1, 10), ("new", "reader"), 280
 FILE = compare.RECORDS / "shared_trunk.json"
 ALL = Tasks((Labels(), Boxes(), Masks()))
 
