@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
-from course_utils import compare, coverage, evaluation, every_pixel, explore, nets, plots, shared_trunk, test_time
+from course_utils import compare, coverage, evaluation, explore, nets, plots, shared_trunk, test_time
 from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, FixedWeights, FixMatch, SourceOnly
 from course_utils.adapters.base import Terms
 from course_utils.data import corrupted, domain, pair
@@ -42,7 +42,7 @@ TURNED = {
 }
 """Rows of the matrix of augmentations against shifts, and the knobs that were turned in them."""
 THRESHOLDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)  # of the dial of confidence
-WEIGHTS_OF_MASKS = (0.1, 1.0, 10.0, 100.0)
+WEIGHTS_OF_MASKS = (0.0, 1.0, 10.0, 100.0)
 RUNS: dict[str, Run] = {}
 
 
@@ -165,17 +165,6 @@ def freezer() -> Explorer:
     return explore.layer_freezer(net, accuracies, parts, "Where few weights learn as well as all of them")
 
 
-def masks() -> Explorer:
-    """What two adaptations of lesson 13 paint on photographic scenes, epoch by epoch, from the same source-only net."""
-    on = pair(every_pixel.PAIR)
-    runs = {
-        name: fit(adapter, on, net=every_pixel.source_net(0), seed=0, augment=augment, **every_pixel.AFTER)
-        for name, (adapter, augment) in every_pixel.rows(on).items()
-        if name in ("MinEnt", "class-balanced")
-    }
-    return explore.mask_overlay(runs, "One network makes sure of the background, one of every class")
-
-
 def neighbours() -> Explorer:
     run = fitted(DANN())
     return explore.neighbours(*run.pair.probe(), run.snapshots.source[-1], run.snapshots.target[-1])
@@ -292,7 +281,7 @@ MAKERS = {
 }
 
 
-OF_SCENES = ("masks", "task_weights")
+OF_SCENES = ("task_weights",)
 
 
 def made_of(name: str) -> list[str]:
@@ -302,7 +291,7 @@ def made_of(name: str) -> list[str]:
     list of all methods with their colours, which grows with every new one.
     """
     ends = (Explorer, *Explorer.kinds.values(), domain, pair, plots.method)
-    return [code_hash(MAKERS[name], but=ends), *compare.data_hash(every_pixel.PAIR if name in OF_SCENES else PAIR)]
+    return [code_hash(MAKERS[name], but=ends), *compare.data_hash(shared_trunk.PAIR if name in OF_SCENES else PAIR)]
 
 
 def is_true(name: str) -> bool:
