@@ -86,7 +86,6 @@ _LAZY = (
     "compare",
     "coverage",
     "evaluation",
-    "every_pixel",
     "explore",
     "few_labels",
     "lab",
