@@ -272,7 +272,6 @@ MAKERS = {
         confidence,
         digits,
         freezer,
-        masks,
         neighbours,
         palace,
         stream,

@@ -213,31 +213,21 @@ both = [
 print("With a trunk of two numbers both errors are as small as alone:", both)
 
 # %% [markdown] id="one-trunk-three-heads" tags=["step"]
-# With two numbers and two heads there is no quarrel, whatever the weights. (With one number there is; keep that for the end.)
+# With two numbers and two heads there is no quarrel, whatever the weights. With one number there is; it comes back at the end.
 #
-# For the scenes the trunk is a small U-Net with 16 numbers for every pixel. Each head is some convolutions on these.
-
-
-# %% id="what-is-shared" tags=["step"]
-tasks = cu.Tasks((cu.Labels(), cu.Boxes(), cu.Masks()))
-net = tasks.net(few.images.shape[1:], few.domain.classes)
-parts = dict(net.backbone.named_children()) | dict(
-    zip(("head: label", "head: box", "head: mask"), net.head, strict=True)
-)
-pd.DataFrame({"weights": {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}}).T
-
-# %% [markdown] id="do-they-agree" tags=["step"]
-# ## Do these tasks agree?
+# ## Do the tasks agree?
 #
-# Each loss has a gradient over the trunk, which says what this task asks of it. Of two gradients take the cosine: 1 where both ask for the same, -1 where one asks for the opposite, 0 where neither minds the other.
+# The trunk for the scenes is a small U-Net, which gives 16 numbers for every pixel. Each loss has a gradient over it: what this task asks of the trunk. Of two gradients take the cosine. It is 1 where both ask for the same, -1 where one asks for the opposite, 0 where neither minds the other.
 #
-# Below, every task is asked about the same hundred scenes, and its gradient is cut into the blocks of the trunk.
+# Below, every task is asked about the same hundred scenes, and its gradient is cut into the blocks of the trunk, from the first, `down1`, to the last, `up1`.
 
 
 # %% id="what-each-asks" tags=["step"]
 import copy
 
 from course_utils.data.batches import View
+
+tasks = cu.Tasks((cu.Labels(), cu.Boxes(), cu.Masks()))
 
 
 def asked(net, part):
@@ -481,7 +471,17 @@ lab.claim(
 # %% [markdown] id="room-for-one" tags=["failure-mode"]
 # ## What can no weight repair?
 #
-# Back to the two questions, odd and over 4, and to equation 1 with its exact minimum. The trunk may now keep *one number* of each digit. Both heads read that one number, and you may choose the weights. Can both be answered nearly as well as alone: at equal weights, at some others, at none? Decide before you look.
+# Back to the two questions, odd and over 4, and to equation 1 with its exact minimum. The trunk may now keep *one number* of each digit. Both heads read that one number, and you may choose the weights.
+
+
+# %% id="guess-one-number" tags=["failure-mode", "quiz"]
+options = {
+    "yes, at equal weights": "There one of the two has it nearly all.",
+    "yes, at some other weights": "They decide whose number it is.",
+    "no, at no weights": "And somewhere it tips over from the one to the other.",
+}
+question = "Can both questions be answered nearly as well as alone?"
+lab.quiz("06-q6", question, options, answer="no, at no weights")
 
 
 # %% id="rightly-answered" tags=["failure-mode", "exercise-context"]
