@@ -56,6 +56,7 @@ def mask_overlay(runs: Mapping[str, Run], title: str, scenes: int = 6) -> Explor
     }
     shown = np.random.default_rng(0).permutation(len(test))[:scenes]
     pictures = test.images[shown]
+    pictures = np.repeat(pictures, 3 // pictures.shape[1], axis=1)
     frames = [
         np.concatenate(
             [pictures, painted(pictures, truth[shown])]
