@@ -260,7 +260,9 @@ def task_weights() -> Explorer:
         f"Weight {name}: AP50 {of['AP50']:.2f}, mIoU {of['mIoU']:.2f}. Above the boxes, below the pixels that it names."
         for name, of in zip(names, scores, strict=True)
     ]
-    return dial.dial("One trunk, two tasks, and who gets it", "weight of masks", names, panels, said, np.stack(frames))
+    return dial.dial(
+        "Past weight 1, what the pixels gain the boxes lose", "weight of masks", names, panels, said, np.stack(frames)
+    )
 
 
 MAKERS = {

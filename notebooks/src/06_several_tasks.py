@@ -18,7 +18,7 @@ import pandas as pd
 few = cu.shared_trunk.few_scenes(0).source.train
 ten = few.take(np.arange(5, 100, 10))
 rows = {"the scene": ten.images, "its boxes": ten.images, "its pixels": explore.painted(ten.images, ten.target("mask"))}
-figure = plots.image_grid(rows, "Ten of a hundred scenes, and what is known of each")
+figure = plots.image_grid(rows, "A name says one thing of a scene, its pixels say thousands")
 axes, corners = figure.axes[0], 0.03 + 0.94 * ten.target("box") / 64  # in columns and rows of the figure
 for scene, (boxes, labels) in enumerate(zip(corners, ten.target("box_label"), strict=True)):
     for left, top, right, bottom in boxes[labels >= 0]:
@@ -69,7 +69,7 @@ together = {"alone": ("", "SourceOnly"), "together": ("all three, equal", "Fixed
 compared(together, "Together, naming gains and the boxes pay")
 
 # %% [markdown] id="who-pays" tags=["figure"]
-# The shared layers are the **trunk**, the small ends the **heads**. Naming gains {{measured:06-1:naming}} of 100, and on every seed at least {{measured:06-1:naming_least}}. The boxes pay: their AP50 falls on every seed, by {{measured:06-1:boxes_lost}} on average. Of the pixels nothing can be said, since the seeds of *alone* lie farther apart than the two means.
+# The shared layers are the **trunk**, the small ends the **heads**. Naming gains {{measured:06-1:naming}} of 100, and at least {{measured:06-1:naming_least}} on every seed. The boxes pay: their AP50 falls on every seed, by {{measured:06-1:boxes_lost}} on average. Of the pixels nothing can be said, since the seeds of *alone* lie farther apart than the two means.
 #
 # So help has a direction. A name is one answer a scene, and the boxes and the pixels brought what it lacks: where to look. Do not conclude that they brought something new. Whoever has the boxes of a scene can tell its largest digit.
 
@@ -80,7 +80,7 @@ compared(together, "Together, naming gains and the boxes pay")
 #
 # After it you can
 #
-# - say from a table who gains by a shared trunk and who pays for it (claim 06-1),
+# - say from a figure who gains by a shared trunk and who pays for it (claim 06-1),
 # - show why two separate argmins share nothing, and write the objective that does (claim 06-2),
 # - write PCGrad and three ways to weigh losses in a few lines each, and say what each looks at (claim 06-3),
 # - tell when naming is worth learning before boxes (claim 06-4), and what no weights can repair (claim 06-5).
@@ -116,7 +116,7 @@ compared(together, "Together, naming gains and the boxes pay")
 #
 # $$\phi(x) = f^S_\theta(x) + f^T_\theta(x), \quad \theta^S = \arg\min \textstyle\sum_{i=1}^{N_S} L(y_i, \phi(x_i)), \quad \theta^T = \arg\min \textstyle\sum_{i=1}^{N_T} L(y_i, \phi(x_i))$$
 #
-# In words it wants "shared feature representations" (section 3.1). In the formula nothing is shared, and its example is classification and detection: what would a class plus a box be? So take two questions whose answers can be added, about real digits: is it odd, and is it over 4? Yes is 1, no is -1, and both $f$ are linear maps. Then an argmin is one call of least squares. Each needs the other's map, so they take turns.
+# In words it wants "shared feature representations" (section 3.1). (Here $i$ counts the $N_S$ or $N_T$ examples, and $\phi$ is the whole answer.) In the formula nothing is shared, and its example is classification and detection: a class plus a box is nothing. So take two questions whose answers can be added, about real digits: is it odd, and is it over 4? Yes is 1, no is -1, and both $f$ are linear maps. Then an argmin is one call of least squares. Each needs the other's map, so they take turns.
 
 
 # %% id="two-questions" tags=["step", "exercise-context"]
@@ -177,7 +177,7 @@ with plots.style():
         lengths.plot(turns[task::2, 2 + task], "os"[task], markersize=4, **look)
     axes.axhline(1, color=plots.GREY, linestyle="--")
     axes.set(xlabel="turn, the first of them odd's", ylabel="mean squared error", ylim=(0, 1.9), xticks=range(0, 12, 2))
-    axes.annotate("0 to all", (11, 1), ha="right", va="center", backgroundcolor="white", fontsize=9)
+    axes.annotate("0 to all", (1.01, 1), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     axes.legend(loc="upper left", ncols=2)
     lengths.set(xlabel="round", ylabel="length of the map", ylim=(0, None))
 figure.describe(
@@ -185,7 +185,7 @@ figure.describe(
 )
 
 # %% [markdown] id="what-turns-do" tags=["step"]
-# Write it out. In its turn, a map becomes *its own solution minus the other map*. So the sum is, after every turn, just what one task would have learned alone. Nothing is shared, each turn undoes the one before, and in every round both maps grow by the distance between the two solutions, {{measured:06-2:growth}} here.
+# Write it out. In its turn, a map becomes *its own solution minus the other map*. So the sum is, after every turn, just what one task would have learned alone. Nothing is shared, each turn undoes the one before, and in every round each map moves on by the difference of the two solutions, {{measured:06-2:growth}} long here.
 #
 # Do not conclude that a network swings as regularly: its turns are a few small steps each.
 #
@@ -213,13 +213,13 @@ both = [
 print("With a trunk of two numbers both errors are as small as alone:", both)
 
 # %% [markdown] id="one-trunk-three-heads" tags=["step"]
-# With two numbers and two heads there is no quarrel, whatever the weights. With one number there is; it comes back at the end.
+# With two numbers and two heads there is no quarrel, whatever the weights. With one number there is.
 #
 # ## Do the tasks agree?
 #
 # The trunk for the scenes is a small U-Net, which gives 16 numbers for every pixel. Each loss has a gradient over it: what this task asks of the trunk. Of two gradients take the cosine. It is 1 where both ask for the same, -1 where one asks for the opposite, 0 where neither minds the other.
 #
-# Below, every task is asked about the same hundred scenes, and its gradient is cut into the blocks of the trunk, from the first, `down1`, to the last, `up1`.
+# The next cells ask every task about the same hundred scenes and cut its gradient into the blocks of the trunk, from the first, `down1`, to the last, `up1`.
 
 
 # %% id="what-each-asks" tags=["step"]
@@ -271,7 +271,7 @@ def cosines(blocks):
 agree = {when: np.array([cosines(blocks) for _, blocks in three]) for when, three in seen.items()}
 names = [*seen["before"][0][1], "all"]
 with plots.style():
-    figure = plots.Drawing(6.6, 3.3, "Whether two tasks agree depends on seed, block and day")
+    figure = plots.Drawing(6.6, 3.3, "Whether two tasks agree depends on the seed and the block, and changes")
     panels = zip(figure.subplots(1, 3, sharey=True), ("label and box", "label and mask", "box and mask"), strict=True)
     for which, (axes, title) in enumerate(panels):
         axes.axhline(0, color=plots.GREY, linewidth=1)
@@ -288,13 +288,13 @@ told = "; ".join(f"{when} {abs(three[:, -1]).max():.2f}" for when, three in agre
 figure.describe(f"Dots by block, three seeds. The largest cosine over all blocks, either way: {told}.")
 
 # %% [markdown] id="what-a-cosine-tells" tags=["step"]
-# Each pair of tasks agrees on one seed and disagrees on another, already before the first step. So "these tasks agree" is no sentence about two tasks. It is about tasks, weights and scenes of a moment, and the figure does not say who will gain.
+# Before the first step each pair of tasks agrees on one seed and disagrees on another. After 6 epochs that can be otherwise: look at box and mask. So "these tasks agree" is no sentence about two tasks. It is about tasks at a moment, and the figure does not say who will gain.
 #
-# Nor does a cosine know of lengths. Before the first step the label's gradient is at least {{measured:06-3:longer}} times as long as the mask's. Whoever adds them goes where the label wants to go. Nobody decided that: the losses are counted in different units.
+# Nor does a cosine know of lengths. Before the first step the label's gradient is at least {{measured:06-3:longer}} times as long as the mask's. Whoever adds these two goes nearly where the label wants to go. Nobody decided that: the units differ.
 #
 # ## What if one gives way?
 #
-# PCGrad, equation 4: from each gradient take away what points against another's. Those that agree are left alone.
+# PCGrad, equation 4: from each gradient take away what points against another's. It leaves alone those that agree.
 
 
 # %% id="pcgrad-by-hand" tags=["step", "exercise-context"]
@@ -323,20 +323,20 @@ with plots.style():
         for (name, end), colour in zip(arrows.items(), colours, strict=True):
             axes.annotate("", end.tolist(), (0, 0), arrowprops={"arrowstyle": "->", "color": colour, "linewidth": 2})
             axes.text(end[0] + 0.05, end[1] + (-0.4 if name == "sum" else 0.1), name, color=colour)
-        axes.set(xlim=(-1.2, 6.6), ylim=(-0.4, 3.2), xticks=[], yticks=[])
+        axes.set(xlim=(-1.2, 6.4), ylim=(-0.6, 2.6), xticks=[], yticks=[], aspect="equal")
 figure.describe(
     "A long arrow to the right and a short one. Where the short one points up and back, the plain sum runs along the long "
-    "one and PCGrad's halfway between; where it points straight up, both sums are one arrow near the long one."
+    "one and PCGrad's lies between the two; where it points straight up, both sums are one arrow near the long one."
 )
 
 # %% [markdown] id="whose-units" tags=["step"]
-# On the left the plain sum goes against the short one; PCGrad's goes with both. On the right, at a right angle, PCGrad has nothing to do, and the long one still sets the way.
+# On the left the plain sum goes against the short one; PCGrad's goes with both. On the right, at a right angle, PCGrad has nothing to do, and the long one still sets the way. A training step has more numbers than two.
 #
 # ## Who else could set the weights?
 #
 # **Uncertainty** learns a noise a task (equation 2). At its best, $s_i = \log 2 L_i$, every task counts a half, and what is left is $\tfrac12 \sum_i \log L_i$ and a constant. *Units drop out*: a loss counted in hundredths adds a constant.
 #
-# **GradNorm** looks at lengths of gradients and at who lags (equation 3). **DWA** looks at no gradient, only at how losses fell: $w = T\,\mathrm{softmax}(r / 2)$ for $T$ tasks, $r_i$ being the last loss over the one before.
+# **GradNorm** looks at lengths of gradients and at who lags (equation 3). **DWA** looks at no gradient, only at how losses fell: $w = T\,\mathrm{softmax}(q / 2)$ for $T$ tasks, $q_i$ being the last loss $L_i$ over the one before.
 
 # %% id="uncertainty-by-hand" tags=["step"]
 L = seen["before"][0][0]  # of labels, boxes and masks
@@ -367,14 +367,14 @@ print(f"While losses fall, DWA counts no task over {dwa[2] / dwa[0]:.2f} times a
 # %% [markdown] id="ways-to-weigh" tags=["experiment"]
 # ## Which way to weigh?
 #
-# DWA can move a weight by two thirds, where gradients differ {{measured:06-3:longer}} times in length. Uncertainty and GradNorm are free. And none of the four asks whether a task matters to *you*.
+# DWA can count one task two thirds more than another, where gradients differ {{measured:06-3:longer}} times in length. Uncertainty and GradNorm have no such bound. And none of the four asks whether a task matters to *you*.
 #
 # Below, five ways for all three questions, and three for boxes and pixels without names: 40 epochs on a hundred scenes, three seeds, asked about 400 new scenes. The fits are stored with the course. The dashed lines are where each question is alone.
 
 # %% id="guess-the-way" tags=["experiment", "quiz"]
 options = {
     "uncertainty: it knows no units": "It gives the pixels more, and takes it from the boxes.",
-    "PCGrad: nobody may harm anybody": "In one step, on one batch. Over 280 steps somebody pays all the same.",
+    "PCGrad: nobody may harm anybody": "At most in one step, on one batch. Over 280 steps somebody pays all the same.",
     "none of them": "The boxes are better off alone, whoever sets the weights.",
 }
 question = "Which way to weigh the three leaves no question worse off than alone?"
@@ -387,11 +387,11 @@ three = {f"three, {way}": (f"all three, {way}", adapter) for way, adapter in ADA
 two = {f"two, {way}": (f"boxes and masks, {way}", ADAPTERS[way]) for way in ("equal", "uncertainty", "PCGrad")}
 compared(
     {"alone": ("", "SourceOnly")} | three | two,
-    "Under every way to weigh naming gains and the boxes pay",
+    "Three together: naming gains and the boxes pay, whatever the weights",
 )
 
 # %% [markdown] id="what-ways-do" tags=["experiment"]
-# Naming lies right of its line in all fifteen fits, and every box score below that of the same seed alone. Between the five ways the seeds overlap: that is no order.
+# In all fifteen fits of three questions naming gains, and the boxes score below the same seed alone. DWA lies ahead of uncertainty, but one pair picked out of ten is no order.
 #
 # In the last three rows uncertainty brings the pixels {{measured:06-1:pixels_more}} mIoU over equal weights and costs the boxes {{measured:06-1:boxes_less}} AP50, both on every seed. It hears the quieter task, and the louder one pays.
 #
@@ -434,7 +434,7 @@ lab.claim(
     measured={"labels_alone": round(100 * scores["labels alone"]["accuracy"].mean())}
     | {"boxes_alone": round(scores["boxes alone"]["AP50"].mean(), 2)}
     | {"masks_alone": round(scores["masks alone"]["mIoU"].mean(), 2)}
-    | {"naming": round(100 * shift["accuracy"].mean()), "naming_least": round(100 * shift["accuracy"].min())}
+    | {"naming": round(100 * shift["accuracy"].mean(), 1), "naming_least": round(100 * shift["accuracy"].min())}
     | {"boxes_lost": round(-shift["AP50"].mean(), 3), "pixels_more": round(traded["mIoU"].mean(), 3)}
     | {"boxes_less": round(-traded["AP50"].mean(), 3)},
 )
@@ -535,11 +535,11 @@ lab.claim(
 )
 
 # %% [markdown] id="what-weights-cannot" tags=["failure-mode"]
-# Weights make no room. At the best weight the worse served question is answered on {{measured:06-5:best}} of 100 digits, and with a second number on {{measured:06-5:apiece}}.
+# Weights make no room (both maps are linear, and the digits are the fitted ones). At the best weight the trunk answers the worse served question rightly on {{measured:06-5:best}} of 100 digits, and with a second number on {{measured:06-5:apiece}}.
 #
-# The lower figure is the scenes again. Pixels counted a hundredfold take {{measured:06-5:lost}} AP50 from the boxes, and what they make of it differs so much between seeds that it is no finding. Left to uncertainty, the boxes keep {{measured:06-5:back}} % of that on the worst seed. It repairs a bad *choice*, and not the price of sharing: with equal weights the boxes had more.
+# The lower figure is the scenes again. Pixels counted a hundredfold take {{measured:06-5:lost}} AP50 from the boxes, and what they make of it differs so much between seeds that it is no finding. Where uncertainty chose (from losses that nobody had multiplied) the boxes keep {{measured:06-5:back}} % of that on the worst seed. It spares you a bad *choice*, and not the price of sharing: with equal weights the boxes had more.
 #
-# Whether the trunk of the scenes is too small, or 280 steps are too few, these figures do not say.
+# Whether the trunk is too small, or 280 steps are too few, these figures do not say.
 
 # %% [markdown] id="turn-the-weight" tags=["widget"]
 # ## Where would you set it?
@@ -548,7 +548,7 @@ lab.claim(
 #
 # Start at 0 and predict at which weight the pixels appear. Then watch the boxes on the way up. Where would you stop if boxes and pixels mattered to you alike, and where if only boxes did?
 #
-# It is one seed: do not read a best weight off it.
+# It is one seed, so no best weight can be read off it. At 0 the boxes are alone; pixels alone are at {{measured:06-1:masks_alone}}.
 
 # %% id="weight-dial" tags=["widget"]
 cu.explore.stored("task_weights")
@@ -602,7 +602,7 @@ lab.check("06-ex1", answer)
 #
 # Change what PCGrad is given: bring every gradient to the mean length first, and then let them give way as before. `gradients` is `(tasks, numbers)`.
 #
-# Predict: one loss is multiplied by 100. By how much does the direction of your sum turn?
+# Predict: you multiply one loss by 100. By how much does the direction of your sum turn?
 
 
 # %% id="exercise-lengths-answer" tags=["exercise"]
@@ -626,9 +626,9 @@ lab.check("06-ex2", equally_loud)
 # %% [markdown] id="recap" tags=["recap"]
 # ## What stays?
 #
-# Two argmins that take turns share nothing; one argmin over a trunk and its heads does. On a hundred scenes naming gained by it and the boxes paid, under every way to weigh. PCGrad keeps a step from harming, uncertainty forgets units, and no weight makes room.
+# Two argmins that take turns share nothing; one argmin over a trunk and its heads does. On a hundred scenes naming gained by it and the boxes paid, under every way to weigh. PCGrad softens a quarrel within a step, and uncertainty forgets units. No weight makes room.
 #
-# So before you share: what is each task alone, and could they learn in turn?
+# So before you share, measure each task alone, and try learning in turn.
 #
 # Next: lesson 07, which asks for a distance in place of a class. Lesson 13 takes these scenes to photographs.
 #
