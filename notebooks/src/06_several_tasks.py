@@ -539,7 +539,7 @@ lab.claim(
 #
 # The lower figure is the scenes again. Pixels counted a hundredfold take {{measured:06-5:lost}} AP50 from the boxes, and what they make of it differs so much between seeds that it is no finding. Where uncertainty chose (from losses that nobody had multiplied) the boxes keep {{measured:06-5:back}} % of that on the worst seed. It spares you a bad *choice*, and not the price of sharing: with equal weights the boxes had more.
 #
-# Whether the trunk is too small, or 280 steps are too few, these figures do not say.
+# Whether the trunk is too small or 280 steps too few, these figures do not say.
 
 # %% [markdown] id="turn-the-weight" tags=["widget"]
 # ## Where would you set it?

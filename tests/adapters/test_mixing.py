@@ -13,6 +13,7 @@ import course_utils as cu
 from course_utils.adapters import mixing
 from course_utils.adapters.base import Adapter, Batch, Terms
 from course_utils.data.batches import View
+from course_utils.nets import Output
 from tests.toys import FAST, feature_pair, toy_pair
 
 SHAPES = [pytest.param((1, 16, 16), id="images"), pytest.param((5,), id="features")]
@@ -26,9 +27,9 @@ class Spy:
         self.map = torch.randn(math.prod(shape), CLASSES, generator=torch.Generator().manual_seed(7)) / 3
         self.shown: list[list[torch.Tensor]] = []
 
-    def __call__(self, sides: list[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def __call__(self, sides: list[torch.Tensor]) -> list[Output]:
         self.shown.append([side.clone() for side in sides])
-        return [(side.flatten(1), side.flatten(1) @ self.map) for side in sides]
+        return [Output(side.flatten(1), side.flatten(1) @ self.map) for side in sides]
 
 
 def first_terms(adapter: Adapter, shape: tuple[int, ...], target: bool = False) -> tuple[Terms, Spy, Batch]:
