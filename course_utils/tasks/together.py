@@ -21,7 +21,8 @@ class Tasks:
     """Tasks that share all but their heads: `Tasks((Labels(), Boxes(), Masks()))`.
 
     A strategy that weighs them reads `losses`, by name; `loss` is their plain sum. The scores are those of all parts.
-    Raises ValueError for no part, or for two of one name.
+    Raises ValueError for no part, for two of one name, and where a strategy shows them a side without answers: each
+    part has rows of its own, so there is nothing that it could align.
     """
 
     parts: tuple[Task, ...]
@@ -48,7 +49,12 @@ class Tasks:
         return (sum(self._numbers(classes, size)),)
 
     def fill(self, view: View, output: Output) -> None:
-        """Pooled features and all heads' numbers, which no strategy can align: each part has rows of its own."""
+        """Pooled features and all heads' numbers, of a view whose answers are open."""
+        if view.labels is None:
+            raise ValueError(
+                f"{self!r} were shown a side without answers, and several tasks have no rows in common that a strategy "
+                "could align. Adapt one task at a time, or learn them on the source alone (FixedWeights, PCGrad, ...)."
+            )
         view.features, view.logits = output.features.mean((2, 3)), output.logits
 
     def losses(self, view: View) -> dict[str, Float[Tensor, ""]]:

@@ -82,9 +82,15 @@ def test_a_strategy_is_never_handed_sealed_boxes_or_masks() -> None:
             seen.append((source.truth, target.truth, target.labels))
             return {"task": self.task.loss(source)}
 
-    cu.fit(Spy(), scene_pair(), task=TOGETHER, **FAST)
-    assert seen and all(set(here) == {"box", "box_label", "mask"} for here, _, _ in seen)
+    cu.fit(Spy(), scene_pair(), task=cu.Masks(), **FAST)
+    assert seen and all(set(here) == {"mask"} for here, _, _ in seen)
     assert all(there is None and labels is None for _, there, labels in seen)
+
+
+@pytest.mark.parametrize("method", [cu.MCC, cu.DANN])
+def test_several_tasks_are_not_aligned_with_a_side_without_answers(method) -> None:
+    with pytest.raises(ValueError, match="no rows in common that a strategy could align"):
+        cu.fit(method(), scene_pair(), task=TOGETHER, **FAST)
 
 
 def test_sealed_boxes_and_masks_are_refused_by_name() -> None:
