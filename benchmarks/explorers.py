@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
-from course_utils import compare, coverage, evaluation, explore, nets, plots, shared_trunk, test_time
+from course_utils import compare, coverage, evaluation, every_pixel, explore, nets, plots, shared_trunk, test_time
 from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, FixedWeights, FixMatch, SourceOnly
 from course_utils.adapters.base import Terms
 from course_utils.data import corrupted, domain, pair
@@ -235,6 +235,17 @@ def stream() -> Explorer:
     return dial.dial(title, "batch", [str(i) for i in batches], panels, said, frames)
 
 
+def masks() -> Explorer:
+    """What two adaptations of lesson 13 paint on photographic scenes, epoch by epoch, from the same source-only net."""
+    on = pair(every_pixel.PAIR)
+    runs = {
+        name: fit(way.adapter, on, net=every_pixel.source_net(0), seed=0, augment=way.augment, **every_pixel.AFTER)
+        for name, way in every_pixel.ways().items()
+        if name in ("MinEnt", "ClassBalanced")
+    }
+    return explore.mask_overlay(runs, "One network makes sure of the background, one of every class")
+
+
 def task_weights() -> Explorer:
     """Boxes and masks over one trunk, learned from a hundred scenes, at four weights of the masks."""
     few, task = shared_trunk.few_scenes(0), Tasks((Boxes(), Masks()))
@@ -261,7 +272,7 @@ def task_weights() -> Explorer:
         for name, of in zip(names, scores, strict=True)
     ]
     return dial.dial(
-        "Past weight 1, what the pixels gain the boxes lose", "weight of masks", names, panels, said, np.stack(frames)
+        "One seed: past weight 1 pixels gain and boxes lose", "weight of masks", names, panels, said, np.stack(frames)
     )
 
 
@@ -274,6 +285,7 @@ MAKERS = {
         confidence,
         digits,
         freezer,
+        masks,
         neighbours,
         palace,
         stream,
@@ -282,7 +294,7 @@ MAKERS = {
 }
 
 
-OF_SCENES = ("task_weights",)
+OF_SCENES = ("masks", "task_weights")
 
 
 def made_of(name: str) -> list[str]:

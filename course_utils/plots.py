@@ -108,8 +108,13 @@ METHODS = {
     "GradNorm": Method("GradNorm", "#D53E4F"),
     "PCGrad": Method("PCGrad", "#1A9850"),
     "DWA": Method("DWA", "#9E6D00"),
+    "PooledCORAL": Method("CORAL on patches", "#008B8B"),
+    "MinEnt": Method("MinEnt", "#4DAF4A"),
     "ADVENT": Method("ADVENT", "#C2185B"),
     "ClassBalanced": Method("class-balanced", "#00796B"),
+    "FDA": Method("FDA", "#B8336A"),
+    "source-only, longer": Method("source-only, longer", "#9A9A9A"),
+    "AdaBN, longer": Method("AdaBN, longer", "#92CBEE"),
     "TargetOnly": Method("oracle (target-only)", "#000000"),
 }
 SPARE_COLOURS = ("#D55E00", "#CC79A7", "#802000", "#200080")

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 PAIR, SEEDS, A_CLASS = "digit-scenes/plain -> digit-scenes/photo", (0, 1, 2), 10
 SETTINGS = {"epochs": 40, "batch_size": 16, "augment": Augment(scale=0.1, translation=0.07), "snapshots": False}
-SHOTS, STARTS, STEPS = (1, 10), ("new", "reader"), 280
+STARTS, STEPS = ("new", "reader"), 280
+SHOTS = (1, 3, 10, 30)
 FILE = compare.RECORDS / "shared_trunk.json"
 ALL = Tasks((Labels(), Boxes(), Masks()))
 
@@ -123,9 +124,9 @@ def box_curve() -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        (start, int(shots), seed, accuracy)
+        (start, shots, seed, accuracy)
         for start, curve in stored()["boxes"].items()
-        for shots, values in curve.items()
-        for seed, accuracy in zip(SEEDS, values, strict=True)
+        for shots in SHOTS
+        for seed, accuracy in zip(SEEDS, curve[str(shots)], strict=True)
     ]
     return pd.DataFrame(rows, columns=["learner", "shots", "seed", "accuracy"])

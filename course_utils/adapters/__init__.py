@@ -14,7 +14,7 @@ from course_utils.adapters.mixing import CutMix, MixUp
 from course_utils.adapters.moments import CMD, DAN, JAN, DeepCORAL
 from course_utils.adapters.multitask import DWA, FixedWeights, GradNorm, PCGrad, UncertaintyWeights
 from course_utils.adapters.norms import BSP, HAFN, SAFN
-from course_utils.adapters.places import ADVENT, ClassBalanced
+from course_utils.adapters.places import ADVENT, ClassBalanced, PooledCORAL
 from course_utils.adapters.schedules import Constant, Ganin, Ramp
 from course_utils.adapters.self_training import EntropyMinimisation, FixMatch, PseudoLabels
 from course_utils.adapters.source_free import SHOT, SHOTIM
@@ -35,7 +35,7 @@ ADAPTERS = (
     *(SHOTIM, SHOT, TENT),
     *(Triplet, SupCon, Prototypes),
     *(FixedWeights, UncertaintyWeights, GradNorm, PCGrad, DWA),
-    *(ADVENT, ClassBalanced),
+    *(PooledCORAL, ADVENT, ClassBalanced),
 )
 
 __all__ = ["ADAPTERS", "Adapter", "Batch", "Constant", "Ganin", "Ramp", "View", *(a.__name__ for a in ADAPTERS)]

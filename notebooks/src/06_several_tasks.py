@@ -1,7 +1,7 @@
 # %% [markdown] id="title"
 # # When do tasks help each other?
 #
-# A hundred small scenes of digits. In each, somebody has named the largest digit, drawn a box around every digit, and coloured every pixel of ink by its digit.
+# A hundred small scenes of digits. In each, somebody has named the digit drawn largest, drawn a box around every digit, and coloured every pixel of ink by its digit.
 
 # %% id="setup" tags=["setup"]
 import torch
@@ -31,16 +31,16 @@ figure
 # %% [markdown] id="three-networks-or-one"
 # You may train three networks on these hundred scenes, one a question. Asked about 400 new scenes, the first names {{measured:06-1:labels_alone}} of 100 largest digits. The second finds boxes with an **AP50** of {{measured:06-1:boxes_alone}}: a box counts if its digit is right and it overlaps with the true one by half, and 1 is perfect. The third has an **mIoU** of {{measured:06-1:masks_alone}}: of all pixels that it or the truth calls a 3, the share that both do, averaged over digits and background.
 #
-# Or you train one network, all of it shared but a small end for each question. (All numbers are means of three seeds, and a seed also draws the scenes.)
+# Or you train one network, all of it shared but a small end for each question. (These numbers are means of three seeds, and a seed also draws the scenes.)
 
 # %% id="guess-who-gains" tags=["quiz"]
 options = {
     "all three": "Sharing is not always a gift.",
-    "naming alone": "A name is one answer a scene, and does not say where to look. The boxes and the pixels do.",
-    "pixels alone: they are the hardest": "Hard they are. What would a name tell them that the colours do not?",
+    "naming only": "A name is one answer a scene, and does not say where to look. The boxes and the pixels do.",
+    "pixels only: they are the hardest": "Hard they are. What would a name tell them that the colours do not?",
 }
 question = "One network for all three, and each question counts the same. Who does better than alone?"
-lab.quiz("06-q1", question, options, answer="naming alone")
+lab.quiz("06-q1", question, options, answer="naming only")
 
 # %% id="alone-and-together" tags=["figure"]
 scores = {row: pd.DataFrame(of) for row, of in cu.shared_trunk.stored()["tasks"].items()}  # a row a seed
@@ -71,7 +71,7 @@ compared(together, "Together, naming gains and the boxes pay")
 # %% [markdown] id="who-pays" tags=["figure"]
 # The shared layers are the **trunk**, the small ends the **heads**. Naming gains {{measured:06-1:naming}} of 100, and at least {{measured:06-1:naming_least}} on every seed. The boxes pay: their AP50 falls on every seed, by {{measured:06-1:boxes_lost}} on average. Of the pixels nothing can be said, since the seeds of *alone* lie farther apart than the two means.
 #
-# So help has a direction. A name is one answer a scene, and the boxes and the pixels brought what it lacks: where to look. Do not conclude that they brought something new. Whoever has the boxes of a scene can tell its largest digit.
+# So help has a direction. A name is one answer a scene; the boxes and the pixels also say which digit stands where. Do not conclude that any second question would help: these hold the first one's answer. Whoever has the boxes of a scene can tell its largest digit.
 
 # %% [markdown] id="what-it-takes" tags=["header", "objectives"]
 # | Minutes | Before it | Skip if | Data |
@@ -81,16 +81,16 @@ compared(together, "Together, naming gains and the boxes pay")
 # After it you can
 #
 # - say from a figure who gains by a shared trunk and who pays for it (claim 06-1),
-# - show why two separate argmins share nothing, and write the objective that does (claim 06-2),
+# - show what two separate argmins share, and write the objective that shares (claim 06-2),
 # - write PCGrad and three ways to weigh losses in a few lines each, and say what each looks at (claim 06-3),
-# - tell when naming is worth learning before boxes (claim 06-4), and what no weights can repair (claim 06-5).
+# - tell when naming is worth learning before boxes (claim 06-4), and what weights can repair (claim 06-5).
 
 # %% [markdown] id="in-four-equations" tags=["math"]
 # ## How is that written?
 #
 # $$\min_{\theta,\,h_1,\dots,h_T} \textstyle\sum_i w_i L_i, \qquad L_i = \ell_i\big(h_i(\phi_\theta(x)),\, y_i\big) \tag{1}$$
 #
-# Uncertainty learns the weights, one noise $\sigma_i$ a task, and GradNorm sets them by lengths of gradients:
+# **Uncertainty** learns the weights, one noise $\sigma_i$ a task. **GradNorm** sets them so that (3) gets small, their sum held:
 #
 # $$\textstyle\sum_i e^{-s_i} L_i + s_i / 2, \quad s_i = \log \sigma_i^2 \tag{2}$$
 #
@@ -116,7 +116,7 @@ compared(together, "Together, naming gains and the boxes pay")
 #
 # $$\phi(x) = f^S_\theta(x) + f^T_\theta(x), \quad \theta^S = \arg\min \textstyle\sum_{i=1}^{N_S} L(y_i, \phi(x_i)), \quad \theta^T = \arg\min \textstyle\sum_{i=1}^{N_T} L(y_i, \phi(x_i))$$
 #
-# In words it wants "shared feature representations" (section 3.1). (Here $i$ counts the $N_S$ or $N_T$ examples, and $\phi$ is the whole answer.) In the formula nothing is shared, and its example is classification and detection: a class plus a box is nothing. So take two questions whose answers can be added, about real digits: is it odd, and is it over 4? Yes is 1, no is -1, and both $f$ are linear maps. Then an argmin is one call of least squares. Each needs the other's map, so they take turns.
+# In words it wants "shared feature representations" (section 3.1). (Here $i$ counts the $N_S$ or $N_T$ examples, and $\phi$ is the whole answer.) Its example is classification and detection, and a class plus a box is nothing. So take two questions whose answers can be added, about real digits: is it odd, and is it over 4? Yes is 1, no is -1, and both $f$ are linear maps. Then an argmin is one call of least squares. Each needs the other's map, so they take turns.
 
 
 # %% id="two-questions" tags=["step", "exercise-context"]
@@ -213,7 +213,7 @@ both = [
 print("With a trunk of two numbers both errors are as small as alone:", both)
 
 # %% [markdown] id="one-trunk-three-heads" tags=["step"]
-# With two numbers and two heads there is no quarrel, whatever the weights. With one number there is.
+# With two numbers and two heads there is no quarrel, whatever the weights.
 #
 # ## Do the tasks agree?
 #
@@ -294,7 +294,7 @@ figure.describe(f"Dots by block, three seeds. The largest cosine over all blocks
 #
 # ## What if one gives way?
 #
-# PCGrad, equation 4: from each gradient take away what points against another's. It leaves alone those that agree.
+# **PCGrad**, equation 4: from each gradient take away what points against another's. It leaves alone those that agree.
 
 
 # %% id="pcgrad-by-hand" tags=["step", "exercise-context"]
@@ -314,7 +314,7 @@ twos = [gradients[kept] for gradients in whole for kept in ([0, 1], [0, 2], [1, 
 same = all(torch.allclose(pcgrad_by_hand(two), losses.pcgrad(two), atol=1e-5) for two in twos)
 print("By hand as in the package, on pairs of tasks:", same)
 with plots.style():
-    figure = plots.Drawing(6.6, 2.8, "PCGrad ends a quarrel, and does nothing about lengths")
+    figure = plots.Drawing(6.6, 2.8, "PCGrad softens a quarrel, and does nothing about lengths")
     for axes, up in zip(figure.subplots(1, 2, sharey=True), ([-0.5, 0.87], [0.0, 1.0]), strict=True):
         gradients = torch.tensor([[4.0, 0.0], up])
         sums = {"sum": gradients.sum(0), "PCGrad's sum": pcgrad_by_hand(gradients).sum(0)}
@@ -334,9 +334,9 @@ figure.describe(
 #
 # ## Who else could set the weights?
 #
-# **Uncertainty** learns a noise a task (equation 2). At its best, $s_i = \log 2 L_i$, every task counts a half, and what is left is $\tfrac12 \sum_i \log L_i$ and a constant. *Units drop out*: a loss counted in hundredths adds a constant.
+# Uncertainty learns a noise a task (equation 2). At its best, $s_i = \log 2 L_i$, every task counts a half, and what is left is $\tfrac12 \sum_i \log L_i$ and a constant. *Units drop out*: a loss counted in hundredths adds a constant.
 #
-# **GradNorm** looks at lengths of gradients and at who lags (equation 3). **DWA** looks at no gradient, only at how losses fell: $w = T\,\mathrm{softmax}(q / 2)$ for $T$ tasks, $q_i$ being the last loss $L_i$ over the one before.
+# GradNorm looks at lengths of gradients and at who lags (equation 3). **DWA** looks at no gradient, only at how losses fell: $w = T\,\mathrm{softmax}(q / 2)$ for $T$ tasks, $q_i$ being the last loss $L_i$ over the one before.
 
 # %% id="uncertainty-by-hand" tags=["step"]
 L = seen["before"][0][0]  # of labels, boxes and masks
@@ -367,14 +367,14 @@ print(f"While losses fall, DWA counts no task over {dwa[2] / dwa[0]:.2f} times a
 # %% [markdown] id="ways-to-weigh" tags=["experiment"]
 # ## Which way to weigh?
 #
-# DWA can count one task two thirds more than another, where gradients differ {{measured:06-3:longer}} times in length. Uncertainty and GradNorm have no such bound. And none of the four asks whether a task matters to *you*.
+# DWA counts no task over 1.65 times another, where gradients differ {{measured:06-3:longer}} times in length. Uncertainty and GradNorm have no such bound. And none of the four asks whether a task matters to *you*.
 #
 # Below, five ways for all three questions, and three for boxes and pixels without names: 40 epochs on a hundred scenes, three seeds, asked about 400 new scenes. The fits are stored with the course. The dashed lines are where each question is alone.
 
 # %% id="guess-the-way" tags=["experiment", "quiz"]
 options = {
     "uncertainty: it knows no units": "It gives the pixels more, and takes it from the boxes.",
-    "PCGrad: nobody may harm anybody": "At most in one step, on one batch. Over 280 steps somebody pays all the same.",
+    "PCGrad: nobody may harm anybody": "At most in one step, on one batch. Over 40 epochs somebody pays all the same.",
     "none of them": "The boxes are better off alone, whoever sets the weights.",
 }
 question = "Which way to weigh the three leaves no question worse off than alone?"
@@ -387,26 +387,26 @@ three = {f"three, {way}": (f"all three, {way}", adapter) for way, adapter in ADA
 two = {f"two, {way}": (f"boxes and masks, {way}", ADAPTERS[way]) for way in ("equal", "uncertainty", "PCGrad")}
 compared(
     {"alone": ("", "SourceOnly")} | three | two,
-    "Three together: naming gains and the boxes pay, whatever the weights",
+    "Three together: naming gains and the boxes pay, all five ways",
 )
 
 # %% [markdown] id="what-ways-do" tags=["experiment"]
-# In all fifteen fits of three questions naming gains, and the boxes score below the same seed alone. DWA lies ahead of uncertainty, but one pair picked out of ten is no order.
+# In all fifteen fits of three questions naming gains, and the boxes score below the same seed alone. In both DWA lies ahead of uncertainty, and in pixels behind; one pair picked out of ten is no order.
 #
-# In the last three rows uncertainty brings the pixels {{measured:06-1:pixels_more}} mIoU over equal weights and costs the boxes {{measured:06-1:boxes_less}} AP50, both on every seed. It hears the quieter task, and the louder one pays.
+# In the last three rows uncertainty brings the pixels {{measured:06-1:pixels_more}} mIoU over equal weights and costs the boxes {{measured:06-1:boxes_less}} AP50, both on every seed. One pays for the other.
 #
 # ## Is naming worth learning first?
 #
-# The article's own example goes in sequence: classify, then detect. A name is cheap, a box is not. Let a trunk learn to name the largest digit of 1,400 scenes, then get boxes on 10 scenes or on 100, for 280 steps. Beside it a new trunk gets the same boxes.
+# The article's own example goes in sequence: classify, then detect. A name is cheap, a box is not. Let a trunk learn to name the largest digit of 1,400 scenes, then get boxes on 10 scenes (one a class) to 300, for 280 steps. Beside it a new trunk gets the same boxes.
 
 # %% id="guess-the-reader" tags=["experiment", "quiz"]
 options = {
-    "ahead with 10 boxed scenes, level with 100": "With many boxes the new trunk learns what the other one brought.",
-    "ahead by as much at both": "It brought what a hundred boxed scenes teach as well.",
+    "well ahead with 10 boxed scenes, hardly with 100": "With many boxes the new trunk learns what the other one brought.",
+    "ahead by as much at 300 as at 10": "It brought what three hundred boxed scenes teach as well.",
     "behind: naming never asks where": "It does not ask. But whoever names the largest digit has to look at the right place.",
 }
 question = "Where does the trunk that can name stand against the new one?"
-lab.quiz("06-q5", question, options, answer="ahead with 10 boxed scenes, level with 100")
+lab.quiz("06-q5", question, options, answer="well ahead with 10 boxed scenes, hardly with 100")
 
 # %% id="boxes-after-names" tags=["experiment"]
 curve = cu.shared_trunk.box_curve().replace({"new": "FromScratch", "reader": "can name"})
@@ -415,9 +415,9 @@ figure.axes[0].set_xlabel("boxed scenes a class (line: mean of 3 seeds, band: lo
 figure
 
 # %% [markdown] id="what-names-were-worth" tags=["experiment"]
-# With one boxed scene a class the trunk that can name is {{measured:06-4:lead_1}} AP50 ahead, with ten {{measured:06-4:lead_10}}. It had 1,400 names that the other one never saw. So the figure says what names are worth where you have them.
+# With one boxed scene a class the trunk that can name is {{measured:06-4:lead_1}} AP50 ahead, with three {{measured:06-4:lead_3}}, with ten or thirty {{measured:06-4:lead_10}} and {{measured:06-4:lead_30}}. It had 1,400 names that the other one never saw. So the figure says what names are worth where you have them.
 #
-# Do not conclude that learning in turn is better than sharing. The shared trunk above had a hundred names, and this one 1,400.
+# Do not conclude that names first is better than sharing. The shared trunk above had a hundred names, and this one 1,400.
 #
 # (With a GPU and photographs, torchvision's FCOS learns by the same `fit`: `cu.nets.torchvision_detector("fcos_resnet50_fpn", classes)`, and the task `TorchvisionBoxes` of `course_utils.tasks`.)
 
@@ -463,13 +463,13 @@ by_shots = curve.pivot(index=["learner", "shots"], columns="seed", values="accur
 lead = by_shots.loc["can name"] - by_shots.loc["FromScratch"]
 lab.claim(
     "06-4",
-    "With one boxed scene a class, a trunk that has learned to name 1,400 scenes finds boxes with an AP50 at least 0.05 above a new trunk's, on three seeds of three",
-    holds=lead.loc[1].min() >= 0.05,
+    "With one boxed scene a class, or three, a trunk that has learned to name 1,400 scenes finds boxes with an AP50 at least 0.05 above a new trunk's, on three seeds of three",
+    holds=lead.loc[[1, 3]].min().min() >= 0.05,
     measured={f"lead_{shots}": round(lead.loc[shots].mean(), 2) for shots in lead.index},
 )
 
 # %% [markdown] id="room-for-one" tags=["failure-mode"]
-# ## What can no weight repair?
+# ## Is one number enough?
 #
 # Back to the two questions, odd and over 4, and to equation 1 with its exact minimum. The trunk may now keep *one number* of each digit. Both heads read that one number, and you may choose the weights.
 
@@ -535,9 +535,9 @@ lab.claim(
 )
 
 # %% [markdown] id="what-weights-cannot" tags=["failure-mode"]
-# Weights make no room (both maps are linear, and the digits are the fitted ones). At the best weight the trunk answers the worse served question rightly on {{measured:06-5:best}} of 100 digits, and with a second number on {{measured:06-5:apiece}}.
+# Weights make no room (both maps are linear, and the digits are the fitted ones). In three draws of 2,000 digits the best weight gets the worse served question right on at most {{measured:06-5:best}} of 100, and a second number on at least {{measured:06-5:apiece}}.
 #
-# The lower figure is the scenes again. Pixels counted a hundredfold take {{measured:06-5:lost}} AP50 from the boxes, and what they make of it differs so much between seeds that it is no finding. Where uncertainty chose (from losses that nobody had multiplied) the boxes keep {{measured:06-5:back}} % of that on the worst seed. It spares you a bad *choice*, and not the price of sharing: with equal weights the boxes had more.
+# The lower figure is the scenes again. Pixels counted a hundredfold take {{measured:06-5:lost}} AP50 from the boxes, and what they make of it differs so much between seeds that it is no finding. Where uncertainty chose (from losses that nobody had multiplied) the boxes keep {{measured:06-5:back}} % of that on the worst seed. It spares you a bad *choice*; but with equal weights the boxes had more.
 #
 # Whether the trunk is too small or 280 steps too few, these figures do not say.
 
@@ -546,9 +546,9 @@ lab.claim(
 #
 # Boxes and pixels over one trunk, a hundred scenes, one seed. The dial is the weight of the pixels' loss beside that of the boxes, from 0 to 100. Above stand the boxes that the network finds in six new scenes, below what it calls each pixel. The chart has both scores.
 #
-# Start at 0 and predict at which weight the pixels appear. Then watch the boxes on the way up. Where would you stop if boxes and pixels mattered to you alike, and where if only boxes did?
+# Start at 0 and predict what weight 10 does to the boxes. Then watch them on the way up. Where would you stop if boxes and pixels mattered to you alike, and where if only boxes did?
 #
-# It is one seed, so no best weight can be read off it. At 0 the boxes are alone; pixels alone are at {{measured:06-1:masks_alone}}.
+# It is one seed, at 100 the luckiest of three: read no best weight off it. At 0 the boxes are alone; pixels alone are at {{measured:06-1:masks_alone}}, over three seeds.
 
 # %% id="weight-dial" tags=["widget"]
 cu.explore.stored("task_weights")
@@ -598,11 +598,11 @@ lab.check("06-ex1", answer)
 # </details>
 
 # %% [markdown] id="exercise-lengths" tags=["exercise"]
-# ### And if nobody may be louder?
+# ### And if all are equally long?
 #
-# Change what PCGrad is given: bring every gradient to the mean length first, and then let them give way as before. `gradients` is `(tasks, numbers)`.
+# Change what PCGrad is given: bring every gradient to the mean length first, and then let them give way as before. `gradients` is `(tasks, numbers)`, and so is what you return.
 #
-# Predict: you multiply one loss by 100. By how much does the direction of your sum turn?
+# Predict: you multiply one loss by 100. By how much does the direction of their sum turn?
 
 
 # %% id="exercise-lengths-answer" tags=["exercise"]
@@ -626,9 +626,9 @@ lab.check("06-ex2", equally_loud)
 # %% [markdown] id="recap" tags=["recap"]
 # ## What stays?
 #
-# Two argmins that take turns share nothing; one argmin over a trunk and its heads does. On a hundred scenes naming gained by it and the boxes paid, under every way to weigh. PCGrad softens a quarrel within a step, and uncertainty forgets units. No weight makes room.
+# Two argmins that take turns share nothing; one, over trunk and heads, shares the trunk. On a hundred scenes naming gained by it and the boxes paid, under every way to weigh. PCGrad softens a quarrel within a step, and uncertainty forgets units. No weight makes room.
 #
-# So before you share, measure each task alone, and try learning in turn.
+# So before you share, measure each task alone, and try names first.
 #
 # Next: lesson 07, which asks for a distance in place of a class. Lesson 13 takes these scenes to photographs.
 #

@@ -30,6 +30,27 @@ def test_a_threshold_is_the_quantile_of_its_own_class() -> None:
     assert found[3].isnan()
 
 
+def test_patches_of_the_maps_are_aligned_as_numpy_finds_their_covariances() -> None:
+    adapter = cu.PooledCORAL(weight=3.0, patch=4)
+    adapter.task = cu.Masks()
+    views = scene_view(cu.Masks(), 0), scene_view(cu.Masks(), 1, labelled=False)
+    covariances = []
+    for view in views:
+        maps = view.output.features.detach().double().numpy()
+        n, d, h, w = maps.shape
+        rows = [
+            maps[i, :, y : y + 4, x : x + 4].mean((1, 2))
+            for i in range(n)
+            for y in range(0, h, 4)
+            for x in range(0, w, 4)
+        ]
+        covariances.append(np.cov(np.array(rows).T))
+    distance = ((covariances[0] - covariances[1]) ** 2).sum() / (4 * d**2)
+    terms = adapter.loss(*views, 1.0)
+    assert terms["coral"].item() == pytest.approx(3 * math.tanh(5.0) * distance, rel=1e-3)
+    assert terms["task"].item() == pytest.approx(cu.Masks().loss(views[0]).item())
+
+
 def advent() -> tuple[cu.ADVENT, Batch]:
     torch.manual_seed(0)
     net, adapter = cu.Masks().net((1, 16, 16), CLASSES), cu.ADVENT(weight=2.0)
@@ -105,6 +126,12 @@ def test_a_class_that_is_never_predicted_keeps_its_threshold() -> None:
     target.logits[:, 2] = -50
     adapter.loss(source, target, 0.5)
     assert adapter.thresholds[2] == 1 and adapter.thresholds[:2].max() < 1
+
+
+@pytest.mark.parametrize("wrong", [{"weight": -1.0}, {"patch": 0}])
+def test_the_settings_of_pooled_coral_are_refused_when_it_is_made(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        cu.PooledCORAL(**wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"weight": -1.0}, {"critic_width": 0}, {"critic_rate": -0.1}])
