@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
-from course_utils import compare, coverage, evaluation, every_pixel, explore, nets, plots, shared_trunk, test_time
+from course_utils import compare, coverage, evaluation, explore, nets, plots, shared_trunk, test_time
 from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, FixedWeights, FixMatch, SourceOnly
 from course_utils.adapters.base import Terms
 from course_utils.data import corrupted, domain, pair
@@ -235,17 +235,6 @@ def stream() -> Explorer:
     return dial.dial(title, "batch", [str(i) for i in batches], panels, said, frames)
 
 
-def masks() -> Explorer:
-    """What two adaptations of lesson 13 paint on photographic scenes, epoch by epoch, from the same source-only net."""
-    on = pair(every_pixel.PAIR)
-    runs = {
-        name: fit(way.adapter, on, net=every_pixel.source_net(0), seed=0, augment=way.augment, **every_pixel.AFTER)
-        for name, way in every_pixel.ways().items()
-        if name in ("MinEnt", "ClassBalanced")
-    }
-    return explore.mask_overlay(runs, "One network makes sure of the background, one of every class")
-
-
 def task_weights() -> Explorer:
     """Boxes and masks over one trunk, learned from a hundred scenes, at four weights of the masks."""
     few, task = shared_trunk.few_scenes(0), Tasks((Boxes(), Masks()))
@@ -285,7 +274,6 @@ MAKERS = {
         confidence,
         digits,
         freezer,
-        masks,
         neighbours,
         palace,
         stream,
@@ -294,7 +282,7 @@ MAKERS = {
 }
 
 
-OF_SCENES = ("masks", "task_weights")
+OF_SCENES = ("task_weights",)
 
 
 def made_of(name: str) -> list[str]:
