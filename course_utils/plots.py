@@ -109,7 +109,7 @@ METHODS = {
     "PCGrad": Method("PCGrad", "#1A9850"),
     "DWA": Method("DWA", "#9E6D00"),
     "PooledCORAL": Method("CORAL on patches", "#008B8B"),
-    "MinEnt": Method("MinEnt", "#4DAF4A"),
+    "MinEnt": Method("MinEnt", "#3A8E37"),
     "ADVENT": Method("ADVENT", "#C2185B"),
     "ClassBalanced": Method("class-balanced", "#00796B"),
     "FDA": Method("FDA", "#B8336A"),
