@@ -36,10 +36,10 @@ def main() -> None:
                 continue
             started = time.process_time()
             of.append(every_pixel.measure(name, seed))
+            if name == "SourceOnly":  # the net is that of the row: whoever makes one anew makes both
+                every_pixel.trained(every_pixel.ways()[name], seed).save(every_pixel.net_file(seed))
             replace(FILE, found)
             print(f"{name}, seed {seed}: {of[-1]}, {time.process_time() - started:.0f} s of a processor", flush=True)
-        if not (path := FOLDER / f"source-seed{seed}.safetensors").exists():
-            every_pixel.trained(every_pixel.ways()["SourceOnly"], seed).save(path)
     with pd.option_context("display.width", 160, "display.precision", 3):
         print(every_pixel.table())
 

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,9 +83,14 @@ def trained(way: Way, seed: int) -> Run:
     return fit(way.adapter, pair(PAIR), seed=seed, augment=way.augment, snapshots=False, **begun)
 
 
+def net_file(seed: int) -> Path:
+    """Where the net of the row `SourceOnly` is stored, so that a lesson can look at it without a fit."""
+    return FOLDER / f"source-seed{seed}.safetensors"
+
+
 def source_net(seed: int) -> Net:
     """The stored net of the row `SourceOnly`."""
-    return load(FOLDER / f"source-seed{seed}.safetensors").net
+    return load(net_file(seed)).net
 
 
 def measure(row: str, seed: int) -> dict[str, object]:

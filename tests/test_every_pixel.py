@@ -38,14 +38,14 @@ def test_gain_and_gap_are_told_from_source_only_and_the_oracle() -> None:
 
 @pytest.mark.parametrize("seed", every_pixel.SEEDS)
 def test_the_stored_nets_are_those_of_the_table(stored, seed: int) -> None:
-    """On a part of the test scenes, by one net's answers: the table's mIoU within what a part can differ by."""
+    """Asked anew about all test scenes: a net of another seed or fit would give other numbers."""
     net, pair = every_pixel.source_net(seed), cu.pair(every_pixel.PAIR)
     for side, name in ((pair.source, "source"), (pair.target, "target")):
-        part = side.test.take(np.arange(0, len(side.test), 4))
+        part = side.test
         with torch.no_grad():
             told = torch.cat([net(b).logits.argmax(1) for b in (torch.from_numpy(part.images) / 255).split(50)]).numpy()
         found = np.nanmean(cu.evaluation.intersection_over_union(told, part.target("mask"), pair.classes))
-        assert found == pytest.approx(stored["rows of seeds"]["SourceOnly"][seed][name], abs=0.06)
+        assert found == pytest.approx(stored["rows of seeds"]["SourceOnly"][seed][name], abs=1e-3)
 
 
 def test_every_adaptation_keeps_the_targets_masks_sealed() -> None:
