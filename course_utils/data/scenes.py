@@ -26,7 +26,7 @@ LARGEST, OTHERS = (30, 40), (18, 26)  # sides that MNIST's frame of 28 px is sca
 GAP = 2  # empty pixels between two boxes, and half as many to the border
 DARK = 80  # the brightest channel of a plain canvas, so that its negative stands out
 
-GREY = 128  # of ink on photographs
+DIMMED, GREY = 0.4, 128  # a photograph's share of brightness, and the ink on it
 
 Canvas = Callable[[np.random.Generator, bool], np.ndarray]
 Colour = Callable[[np.ndarray], np.ndarray]
@@ -60,14 +60,14 @@ def plain() -> Domain:
 def photo() -> Domain:
     """Other digits, drawn alike, in grey on dimmed pieces of the photographs of MNIST-M's recipe, `(2000, 3, 64, 64)`.
 
-    Test canvases come from the right third of every photograph, all others from the rest. At half its brightness a
-    photograph lies below middle grey, so the ink is brighter than what it stands on, often hardly. With negatives on
-    photographs as they are, a small net learns nothing of these scenes even from their own masks.
+    Test canvases come from the right third of every photograph, all others from the rest. At 40 % of its brightness
+    no photograph is brighter than 102, so ink always stands out, by 26 levels where it is hardest to see. With
+    negatives on photographs as they are, a small net learns nothing of these scenes even from their own masks.
     """
     photographs = [photograph_of(path, sha256) for path, sha256 in PHOTOGRAPHS.items()]
 
     def canvas(rng: np.random.Generator, of_test: bool) -> np.ndarray:
-        return piece(photographs[rng.integers(len(photographs))], rng, of_test, SIZE) // 2
+        return piece(photographs[rng.integers(len(photographs))], rng, of_test, SIZE) * DIMMED
 
     return _draw("digit-scenes/photo", 1, canvas, lambda paper: np.full_like(paper, GREY))
 
