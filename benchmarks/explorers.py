@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from torch import nn
 
-from course_utils import compare, coverage, evaluation, explore, nets, plots, shared_trunk, test_time
+from course_utils import compare, coverage, evaluation, every_pixel, explore, nets, plots, shared_trunk, test_time
 from course_utils.adapters import DAN, DANN, Adapter, DeepCORAL, FixedWeights, FixMatch, SourceOnly
 from course_utils.adapters.base import Terms
 from course_utils.data import corrupted, domain, pair
@@ -265,6 +265,17 @@ def task_weights() -> Explorer:
     )
 
 
+def masks() -> Explorer:
+    """What two adaptations of lesson 13 paint on photographic scenes, epoch by epoch, from the same source-only net."""
+    on = pair(every_pixel.PAIR)
+    runs = {
+        name: fit(way.adapter, on, net=every_pixel.source_net(0), seed=0, augment=way.augment, **every_pixel.AFTER)
+        for name, way in every_pixel.ways().items()
+        if name in ("MinEnt", "ClassBalanced")
+    }
+    return explore.mask_overlay(runs, "One seed: ClassBalanced floods one scene of six, MinEnt none")
+
+
 MAKERS = {
     maker.__name__: maker
     for maker in (
@@ -274,6 +285,7 @@ MAKERS = {
         confidence,
         digits,
         freezer,
+        masks,
         neighbours,
         palace,
         stream,
@@ -282,7 +294,7 @@ MAKERS = {
 }
 
 
-OF_SCENES = ("task_weights",)
+OF_SCENES = ("masks", "task_weights")
 
 
 def made_of(name: str) -> list[str]:

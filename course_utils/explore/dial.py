@@ -60,14 +60,15 @@ class Dial(Explorer, script=STATIC / "dial.js"):
 
     @plots.style()
     def twin(self) -> plots.Drawing:
-        """Pictures at up to four positions, and every chart at the present one."""
+        """Pictures at up to four positions, fewer where they are tall, and every chart at the present one."""
         header, arrays = self.header, self.arrays
         panels = header["panels"]
         if "answers" in header and not panels:
             return self._answers()
         shown, height = self._strips(), 0.3 + 2.1 * -(-len(panels) // 2)
-        drawing = plots.Drawing(7.2, 0.7 + 0.95 * len(shown) + height * bool(panels), self.title)
-        above, below = drawing.subfigures(2, 1, height_ratios=(max(0.95 * len(shown), 0.01), max(height, 0.01)))
+        pictured = 0.95 * sum(np.clip(images.shape[2] / images.shape[3], 1, 3) for images in shown.values())
+        drawing = plots.Drawing(7.2, 0.7 + pictured + height * bool(panels), self.title)
+        above, below = drawing.subfigures(2, 1, height_ratios=(max(pictured, 0.01), max(height, 0.01)))
         if shown:
             axes = above.subplots(len(shown), 1, squeeze=False).ravel()
             for strip, (name, images) in zip(axes, shown.items(), strict=True):
@@ -94,7 +95,8 @@ class Dial(Explorer, script=STATIC / "dial.js"):
             return {}
         places, each = self.header["places"], self.header["each"]
         images = pictures.tiles(self.arrays["sheet"], self.header["sheet"])
-        chosen = np.unique(np.linspace(0, len(places) - 1, min(4, len(places))).round().astype(int))
+        most = min(len(places), max(1, 4 * images.shape[3] // images.shape[2]))
+        chosen = np.unique(np.linspace(0, len(places) - 1, most).round().astype(int)) if most > 1 else [self.place]
         shown = min(each, 10)
         return {f"{self.header['label']} {places[i]}": images[i * each : i * each + shown] for i in chosen}
 
