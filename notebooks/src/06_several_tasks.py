@@ -82,7 +82,7 @@ compared(together, "Together, naming gains and the boxes pay")
 #
 # - say from a figure who gains by a shared trunk and who pays for it (claim 06-1),
 # - show what two separate argmins share, and write the objective that shares (claim 06-2),
-# - write PCGrad and three ways to weigh losses in a few lines each, and say what each looks at (claim 06-3),
+# - write PCGrad and two ways to weigh losses in a few lines each, and say what each looks at (claim 06-3),
 # - tell when naming is worth learning before boxes (claim 06-4), and what weights can repair (claim 06-5).
 
 # %% [markdown] id="in-four-equations" tags=["math"]
@@ -105,8 +105,8 @@ compared(together, "Together, naming gains and the boxes pay")
 # | $\phi_\theta$, $h_i$ | the trunk and its weights; the head of task $i$ of $T$ | `net.backbone`, `net.head` |
 # | $y_i$, $\ell_i$, $L_i$ | its answers, its loss, and that loss on a batch of scenes $x$ | `tasks.losses(batch)` |
 # | $w_i$ | how much it counts | `weights` |
-# | $s_i$ | its noise, learned | `log_variances` |
-# | $g_i$ | gradient of $L_i$ over the trunk, in (3) over its last layers | `gradients`, `norms` |
+# | $s_i$ | the logarithm of its noise squared, learned | `log_variances` |
+# | $g_i$, $g_i'$ | gradient of $L_i$ over the trunk, in (3) over its last layers; what PCGrad makes of it | `gradients`, `norms` |
 # | $\bar g$; $r_i$, $\alpha$ | mean of the $w_i \lVert g_i \rVert$; how little $L_i$ has fallen beside the others, and how much that counts | `asymmetry` |
 
 # %% [markdown] id="the-article-adds" tags=["step"]
@@ -219,7 +219,7 @@ print("With a trunk of two numbers both errors are as small as alone:", both)
 #
 # The trunk for the scenes is a small U-Net, which gives 16 numbers for every pixel. Each loss has a gradient over it: what this task asks of the trunk. Of two gradients take the cosine. It is 1 where both ask for the same, -1 where one asks for the opposite, 0 where neither minds the other.
 #
-# The next cells ask every task about the same hundred scenes and cut its gradient into the blocks of the trunk, from the first, `down1`, to the last, `up1`.
+# Ask every task about the same hundred scenes, and cut its gradient into the blocks of the trunk, from the first, `down1`, to the last, `up1`.
 
 
 # %% id="what-each-asks" tags=["step"]
@@ -271,7 +271,7 @@ def cosines(blocks):
 agree = {when: np.array([cosines(blocks) for _, blocks in three]) for when, three in seen.items()}
 names = [*seen["before"][0][1], "all"]
 with plots.style():
-    figure = plots.Drawing(6.6, 3.3, "Whether two tasks agree depends on the seed and the block, and changes")
+    figure = plots.Drawing(6.6, 3.3, "Whether two tasks agree depends on seed, block and moment")
     panels = zip(figure.subplots(1, 3, sharey=True), ("label and box", "label and mask", "box and mask"), strict=True)
     for which, (axes, title) in enumerate(panels):
         axes.axhline(0, color=plots.GREY, linewidth=1)
@@ -288,9 +288,9 @@ told = "; ".join(f"{when} {abs(three[:, -1]).max():.2f}" for when, three in agre
 figure.describe(f"Dots by block, three seeds. The largest cosine over all blocks, either way: {told}.")
 
 # %% [markdown] id="what-a-cosine-tells" tags=["step"]
-# Before the first step each pair of tasks agrees on one seed and disagrees on another. After 6 epochs that can be otherwise: look at box and mask. So "these tasks agree" is no sentence about two tasks. It is about tasks at a moment, and the figure does not say who will gain.
+# Before the first step each pair of tasks agrees on one seed and disagrees on another. After 6 epochs that can be otherwise: look at box and mask. So "these tasks agree" is a sentence about a moment, and the figure does not say who will gain.
 #
-# Nor does a cosine know of lengths. Before the first step the label's gradient is at least {{measured:06-3:longer}} times as long as the mask's. Whoever adds these two goes nearly where the label wants to go. Nobody decided that: the units differ.
+# Nor does a cosine know of lengths. Before the first step the label's gradient is at least {{measured:06-3:longer}} times as long as the mask's. Whoever adds these two goes nearly where the label wants to go. Nobody decided that: one loss is a mean over scenes, the other over pixels.
 #
 # ## What if one gives way?
 #
@@ -367,7 +367,7 @@ print(f"While losses fall, DWA counts no task over {dwa[2] / dwa[0]:.2f} times a
 # %% [markdown] id="ways-to-weigh" tags=["experiment"]
 # ## Which way to weigh?
 #
-# DWA counts no task over 1.65 times another, where gradients differ {{measured:06-3:longer}} times in length. Uncertainty and GradNorm have no such bound. And none of the four asks whether a task matters to *you*.
+# **DWA**, dynamic weight average, counts what falls slowly for more. While losses fall it counts no task over 1.65 times another, where gradients differed at least {{measured:06-3:longer}} times. Uncertainty and GradNorm have no such bound. And none of the four asks whether a task matters to *you*.
 #
 # Below, five ways for all three questions, and three for boxes and pixels without names: 40 epochs on a hundred scenes, three seeds, asked about 400 new scenes. The fits are stored with the course. The dashed lines are where each question is alone.
 
@@ -391,13 +391,13 @@ compared(
 )
 
 # %% [markdown] id="what-ways-do" tags=["experiment"]
-# In all fifteen fits of three questions naming gains, and the boxes score below the same seed alone. In both DWA lies ahead of uncertainty, and in pixels behind; one pair picked out of ten is no order.
+# In all fifteen fits of three questions naming gains, and the boxes score below the same seed alone. In both DWA lies ahead of uncertainty, in pixels behind: one pair of ten, no order.
 #
-# In the last three rows uncertainty brings the pixels {{measured:06-1:pixels_more}} mIoU over equal weights and costs the boxes {{measured:06-1:boxes_less}} AP50, both on every seed. One pays for the other.
+# In the last three rows uncertainty brings the pixels a mean {{measured:06-1:pixels_more}} mIoU over equal weights and costs the boxes {{measured:06-1:boxes_less}} AP50; every seed agrees. One pays for the other.
 #
 # ## Is naming worth learning first?
 #
-# The article's own example goes in sequence: classify, then detect. A name is cheap, a box is not. Let a trunk learn to name the largest digit of 1,400 scenes, then get boxes on 10 scenes (one a class) to 300, for 280 steps. Beside it a new trunk gets the same boxes.
+# The article's own example goes in sequence: classify, then detect. A name is cheap, a box is not. Let a trunk learn to name the largest digit of 1,400 scenes, then learn boxes on 10 (one a class) to 300 scenes for 280 steps, all of it trained on. A new trunk gets the same.
 
 # %% id="guess-the-reader" tags=["experiment", "quiz"]
 options = {
@@ -535,20 +535,20 @@ lab.claim(
 )
 
 # %% [markdown] id="what-weights-cannot" tags=["failure-mode"]
-# Weights make no room (both maps are linear, and the digits are the fitted ones). In three draws of 2,000 digits the best weight gets the worse served question right on at most {{measured:06-5:best}} of 100, and a second number on at least {{measured:06-5:apiece}}.
+# Weights make no room (both maps are linear, and the digits are the fitted ones). In three draws of 2,000 digits the worse served question is right at the best weight on at most {{measured:06-5:best}} of 100, with two numbers on at least {{measured:06-5:apiece}}.
 #
-# The lower figure is the scenes again. Pixels counted a hundredfold take {{measured:06-5:lost}} AP50 from the boxes, and what they make of it differs so much between seeds that it is no finding. Where uncertainty chose (from losses that nobody had multiplied) the boxes keep {{measured:06-5:back}} % of that on the worst seed. It spares you a bad *choice*; but with equal weights the boxes had more.
+# The lower figure is the scenes again. Pixels counted a hundredfold take {{measured:06-5:lost}} AP50 from the boxes, and what they make of it differs so much between seeds that it is no finding. Where uncertainty chose (from losses that nobody had multiplied) it spared {{measured:06-5:back}} % of that on the worst seed: a bad *choice*. With equal weights the boxes had more.
 #
 # Whether the trunk is too small or 280 steps too few, these figures do not say.
 
 # %% [markdown] id="turn-the-weight" tags=["widget"]
 # ## Where would you set it?
 #
-# Boxes and pixels over one trunk, a hundred scenes, one seed. The dial is the weight of the pixels' loss beside that of the boxes, from 0 to 100. Above stand the boxes that the network finds in six new scenes, below what it calls each pixel. The chart has both scores.
+# A hundred scenes, one seed. The dial is the weight of the pixels' loss beside that of the boxes, from 0 to 100. Above stand boxes of which the network is surer than 0.3, in the colour of the digit that each names, below what it calls each pixel. AP50 counts unsurer boxes, too, and 400 scenes: trust the chart.
 #
-# Start at 0 and predict what weight 10 does to the boxes. Then watch them on the way up. Where would you stop if boxes and pixels mattered to you alike, and where if only boxes did?
+# Start at 0 and predict what weight 10 does to the boxes. Then watch the chart on the way up. Where would you stop if boxes and pixels mattered to you alike, and where if only boxes did?
 #
-# It is one seed, at 100 the luckiest of three: read no best weight off it. At 0 the boxes are alone; pixels alone are at {{measured:06-1:masks_alone}}, over three seeds.
+# At 100 it is the luckiest of three seeds: read no best weight off it. At 0 the boxes are alone; pixels alone are at {{measured:06-1:masks_alone}}, over three seeds.
 
 # %% id="weight-dial" tags=["widget"]
 cu.explore.stored("task_weights")
@@ -628,7 +628,7 @@ lab.check("06-ex2", equally_loud)
 #
 # Two argmins that take turns share nothing; one, over trunk and heads, shares the trunk. On a hundred scenes naming gained by it and the boxes paid, under every way to weigh. PCGrad softens a quarrel within a step, and uncertainty forgets units. No weight makes room.
 #
-# So before you share, measure each task alone, and try names first.
+# So before you share, measure each task alone. With many names and few boxes, name first.
 #
 # Next: lesson 07, which asks for a distance in place of a class. Lesson 13 takes these scenes to photographs.
 #

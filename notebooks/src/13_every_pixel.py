@@ -54,7 +54,7 @@ rows["the truth"] = on_paper(truth[photo][some])
 plots.image_grid(rows, "On photographs the network paints digits with holes")
 
 # %% [markdown] id="what-the-paintings-hide" tags=["figure"]
-# Of 100 pixels of ink it gives {{measured:13-1:home}} the right digit on plain scenes, and {{measured:13-1:away}} on photographic ones. (Numbers are means over three networks, different in seed; painted scenes show the first.) The ink is always brighter than the photograph under it, which was dimmed for that. Suppose that nobody had painted these masks: then there are 1,400 photographic scenes to learn from, without any.
+# Of 100 pixels of ink it gives {{measured:13-1:home}} the right digit on plain scenes, and {{measured:13-1:away}} on photographic ones. (Numbers are means over three networks, different in seed; painted scenes show the first.) The ink is always brighter than the photograph under it, which was dimmed for that. Suppose nobody had painted these: you would have 1,400 photographic scenes to learn from, and no masks.
 #
 # The figure does not say whether the network sees no ink in the holes, or sees it and dares not say so. Nor how bad this is: that depends on what is counted.
 
@@ -178,7 +178,7 @@ figure.describe(
 )
 
 # %% [markdown] id="every-eighth" tags=["step"]
-# Neighbours are one observation told many times. So a strategy that reads rows gets every eighth pixel, down and across, from a corner that each step draws anew: 64 rows a scene. Eight is a compromise: those are still half alike. The task itself, cross-entropy on plain scenes, counts every pixel, and what reads maps, ADVENT's critic for one, gets them whole.
+# Neighbours are one observation told many times. So a strategy that reads rows gets every eighth pixel, down and across, from a corner that each step draws anew: 64 rows a scene. Eight is a compromise: their features are still half alike. The task itself, cross-entropy on plain scenes, counts every pixel, and what reads maps, ADVENT's critic for one, gets them whole.
 #
 # With that, whatever sees rows sees pixels, unchanged. A strategy made for whole pictures, or for ten classes (background makes eleven), is refused by name. Which of the nine listed next go on?
 
@@ -188,11 +188,11 @@ print("see pixels as rows:", ", ".join(a.__name__ for a in asked if a().learns_p
 print("made for pictures: ", ", ".join(a.__name__ for a in asked if not a().learns_places))
 
 # %% [markdown] id="another-trunk" tags=["step"]
-# The network is a small U-Net: three times halved, three times doubled again, and each half size handed across to the way up. Nothing hangs on that. A `Net` of your own will do if it gives features and logits for every pixel. One of torchvision's gives its logits in a dictionary, and its features at an eighth of the size: wrap it, and bring both to full size.
+# The network is a small U-Net: three times halved, three times doubled again, and each size handed across on the way up. Nothing hangs on that. A `Net` of your own will do if it gives features and logits for every pixel. One of torchvision's gives its logits in a dictionary, and its features at an eighth of the size: wrap it, and bring both to full size.
 #
 # ## Where is it unsure?
 #
-# Self-information, equation 2, is a picture for each class. Summed over classes it is the entropy: a map, bright where the network is unsure.
+# Self-information, equation 2, is a picture for each class. Summed over classes it is the entropy: a map, bright where the network is unsure. Are the holes bright in it, or dark?
 
 
 # %% id="maps-of-unsureness" tags=["step", "nbval-ignore-output"]
@@ -287,7 +287,7 @@ pd.DataFrame(
 ).T.round(2)
 
 # %% [markdown] id="what-thresholds-do" tags=["step"]
-# Of the pixels called background {{measured:13-2:background}} % pass 0.9; of those called a digit {{measured:13-2:digits}} %, and of these {{measured:13-2:right_one}} % are right. **Class-balanced** self-training asks each class by its own standard: of whatever is called a 3, the surest half passes.
+# Of the pixels called background {{measured:13-2:background}} % pass 0.9; of those called a digit {{measured:13-2:digits}} %, and of these {{measured:13-2:right_one}} % are right. **Class-balanced** self-training asks each class by its own standard: of all that is called a 3, the surest half, its **quota**, passes.
 #
 # What it costs: of the pixels that are called a digit and pass so, {{measured:13-2:right_own}} % are right, and the others are learned as well. A name that is mostly given wrongly passes its quota of mistakes. And of the background only half passes now.
 #
@@ -319,21 +319,21 @@ rows = {name: (255 * scenes).byte().numpy() for name, scenes in ({"plain": train
 plots.image_grid(rows, "Plain scenes with the long waves of photographic ones, their masks still true")
 
 # %% [markdown] id="what-style-does" tags=["step"]
-# At 0.03 the canvas has taken on a tint and large blots. At 0.1 the ink has lost much of its brightness too, and digits are nearer to those of the target. The runs below use 0.1, a compromise. From 0.1 on there is a mottle that neither scene has, and at 0.3 it drowns the strokes.
+# At 0.03 the canvas has taken on a tint and large blots. At 0.1 the ink has lost much of its brightness too, and digits are nearer to those of the target. The runs below use 0.1, a compromise. From 0.1 on there is a mottle that neither scene has, and at 0.3 it covers the strokes.
 #
 # FDA looks at target scenes. In a table it belongs beside the methods that do so too.
 
 # %% [markdown] id="the-table-of-pixels" tags=["experiment"]
 # ## What is it worth?
 #
-# Rows that train go on from their seed's source-only network, three epochs at 0.3 of the rate. *Source-only, longer* looks at no photograph. AdaBN trains nothing: it takes the target's statistics, and *AdaBN, longer* takes them for the row before. The oracle alone has learned from masks of photographic scenes, from the beginning.
+# Rows that train go on from their seed's source-only network, three epochs at 0.3 of the rate. *Source-only, longer* looks at no photograph. AdaBN trains nothing: it takes the target's statistics, and *AdaBN, longer* takes them for *source-only, longer*. The oracle alone has learned from masks of photographic scenes, from the beginning.
 #
 # **CORAL on patches**, `PooledCORAL`, has no equation above. It makes the covariances of both sides' features alike, as CORAL did in lesson 08, and first averages the features over squares of 8 x 8 pixels.
 
 # %% id="guess-the-winner" tags=["experiment", "quiz"]
 options = {
     "MinEnt: ask each pixel to be sure": "It ends at the top. The labelled plain scenes beside it keep the digits in, and what was unsure ink was ink.",
-    "ClassBalanced: ask each class to be sure of its half": "It finds nearly all of the ink, and a good deal beside it.",
+    "ClassBalanced: ask each class to be sure of its half": "It paints over photographs: of all rows, its IoU on *none* is the lowest.",
     "FDA: redraw the plain scenes": "It ends a little above: the masks that it learns from are all true.",
     "ADVENT: ask a critic of maps": "It ends level with MinEnt.",
 }
@@ -352,7 +352,7 @@ every_pixel.table().round(2)
 # %% [markdown] id="what-the-bars-say" tags=["experiment"]
 # From plain scenes to photographic ones source-only loses {{measured:13-3:fall}} points of mIoU. MinEnt wins back {{measured:13-3:share}} % of that, and ADVENT, with a critic to train besides, {{measured:13-3:advent}} %. CORAL on patches wins back {{measured:13-3:coral}} %.
 #
-# Two rows gain without a loss on photographs. AdaBN trains nothing, and stands close to FDA. And three more epochs on plain scenes, *source-only, longer*, bring {{measured:13-3:longer}} points where nobody looked at a photograph. Whether more steps did that or the lower rate, the table does not say. Hold every other row against these two.
+# Two rows are the ones to beat. AdaBN trains nothing, and stands close to FDA. Three more epochs on plain scenes, *source-only, longer*, bring {{measured:13-3:longer}} points where nobody looked at a photograph. Whether more steps did that or the lower rate, the table does not say. Both together, *AdaBN, longer*, bring no more than AdaBN alone.
 #
 # Do not conclude that class-balanced self-training is worth nothing. Ask first where it begins.
 
@@ -512,9 +512,9 @@ lab.claim(
 )
 
 # %% [markdown] id="both-ways-astray" tags=["failure-mode"]
-# Entropy and 0.9 take paint away, from either start; quotas add it. Where a network begins decides whether that mends or ruins.
+# Entropy and 0.9 take paint away, and cost mIoU from either start. Quotas add it, which mends from one start and ruins from the other.
 #
-# With plain statistics it paints {{measured:13-4:plain}} of 100 pixels, where {{measured:13-4:ink}} are ink: too little. Unsure ink says *none*, so being surer empties the scene. Quotas bring {{measured:13-4:gain}} points of mIoU. With the target's it paints {{measured:13-4:target}}, and sure background has nothing left to teach: quotas end at {{measured:13-4:painted}}. (The figure shows every second pixel, and leaves out 0.9.)
+# With plain statistics the network paints {{measured:13-4:plain}} of 100 pixels, where {{measured:13-4:ink}} are ink: too little. Unsure ink says *none*, so being surer empties the scene. Quotas bring {{measured:13-4:gain}} points of mIoU. With the target's it paints {{measured:13-4:target}}, and quotas end at {{measured:13-4:painted}}: that they stop there and not here is measured, not explained. (The figure shows every second pixel, and leaves out 0.9.)
 #
 # The rows of the table that learn from photographs normalise each domain by itself, and labelled plain scenes hold the digits in. Do not conclude that MinEnt is safe: look where it would begin.
 
@@ -538,7 +538,7 @@ lab.exercise(
     why={
         "about 0.95": "That is the share of right pixels. Strokes are thin: how many pixels does one gain on each side?",
         "about 0.6": "A stroke three pixels wide becomes five.",
-        "about 0.3": "Nothing is left out: all of the ink is right. What stands below the line is what is painted too much.",
+        "about 0.3": "Nothing is left out: all of the ink is right. What stands below the line is all paint, ink included.",
     },
     hint="All pixels of ink are right, so IoU is ink over paint.",
 )
@@ -580,7 +580,7 @@ lab.check("13-ex1", answer)
 # answer = "about 0.6"
 # ```
 #
-# 95 of 100 pixels are right, and IoU of a digit is the area of its strokes over that of the fat ones. Thin things lose most by an outline that is off. See it: `fat = torch.nn.functional.max_pool2d(truth[photo][:, None].float(), 3, stride=1, padding=1)[:, 0].long()`, then `iou_by_hand(fat, truth[photo])`.
+# Over 90 of 100 pixels are right, and IoU of a digit is the area of its strokes over that of the fat ones. Thin things lose most by an outline that is off. See it: `fat = torch.nn.functional.max_pool2d(truth[photo][:, None].float(), 3, stride=1, padding=1)[:, 0].long()`, then `iou_by_hand(fat, truth[photo])`.
 # </details>
 
 # %% [markdown] id="exercise-floor" tags=["exercise"]
@@ -605,13 +605,13 @@ lab.check("13-ex2", with_floor)
 #     return thresholds_by_hand(sure, called, share).clamp(min=floor)
 # ```
 #
-# It floods all the same. With 0.9 for all, background that was just sure enough still taught. Here background keeps its own, higher threshold: what passes there has nothing left to learn, and digits do all the pulling. See it: `floor = lambda z: with_floor(*z.detach().softmax(1).max(1), 0.5, 0.9)[z.argmax(1)]`, then `games["floor"] = lambda z: losses.pseudo_label_cross_entropy(z, z.detach().argmax(1), z.detach().softmax(1).amax(1) >= floor(z))`, and play again.
+# It floods all the same. With 0.9 for all, background that was just sure enough still taught. Here background keeps its own, higher threshold: what passes there has nothing left to learn, and digits do all the pulling. See it: add `floor = lambda z: with_floor(*z.detach().softmax(1).max(1), 0.5, 0.9)[z.argmax(1)]`, and `games["floor"] = lambda z: losses.pseudo_label_cross_entropy(z, z.detach().argmax(1), z.detach().softmax(1).amax(1) >= floor(z))`, below `games |= ...` in the cell of the three games, and run it again.
 # </details>
 
 # %% [markdown] id="recap" tags=["recap"]
 # ## What stays?
 #
-# Pixels are rows, most of them background. Count IoU, or the background does the scoring. Entropy and one threshold pull towards background, quotas towards paint; where a network begins decides whether that mends or ruins, and labelled scenes beside it hold it. Held so, MinEnt won back {{measured:13-3:share}} % of the fall. A score above that of perfect answers was a warning.
+# Pixels are rows, most of them background. Count IoU, or the background does the scoring. Alone, entropy and one threshold pull towards background, quotas towards paint. With labelled scenes beside it, MinEnt won back {{measured:13-3:share}} % of the fall. A score above that of perfect answers was a warning.
 #
 # Next: lesson 14, which asks how to choose.
 #
