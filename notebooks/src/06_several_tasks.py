@@ -546,7 +546,7 @@ lab.claim(
 #
 # A hundred scenes, one seed. The dial is the weight of the pixels' loss beside that of the boxes, from 0 to 100. Above stand boxes of which the network is surer than 0.3, in the colour of the digit that each names, below what it calls each pixel. AP50 counts unsurer boxes, too, and 400 scenes: trust the chart.
 #
-# Start at 0 and predict what weight 10 does to the boxes. Then watch the chart on the way up. Where would you stop if boxes and pixels mattered to you alike, and where if only boxes did?
+# Start at 0 and predict what weight 10 does to the boxes. Where would you stop if boxes and pixels mattered to you alike, and where if only boxes did?
 #
 # At 100 it is the luckiest of three seeds: read no best weight off it. At 0 the boxes are alone; pixels alone are at {{measured:06-1:masks_alone}}, over three seeds.
 

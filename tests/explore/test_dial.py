@@ -45,3 +45,16 @@ def test_the_picture_marks_the_present_position_on_the_dial_s_own_axis() -> None
     axes = explorer.twin().subfigs[1].axes[0]
     assert list(axes.lines[1].get_xydata()[0]) == [2, 0.75]
     assert axes.get_ylim() == (0, 1)
+
+
+@pytest.mark.parametrize(("height", "places"), [(16, ["0", "1", "2", "3"]), (32, ["0", "3"]), (64, ["2"])])
+def test_tall_pictures_stand_at_fewer_positions_and_each_as_wide_as_before(height: int, places: list[str]) -> None:
+    frames = np.zeros((4, 5, 3, height, 16), np.uint8)
+    panel = Panel("loss", ("a",), np.zeros((1, 4)), "size", range(4), (0, 1))
+    explorer = dial("Four", "size", list("0123"), [panel], ["Said."] * 4, frames)
+    explorer.place = 2
+    drawing = explorer.twin()
+    strips = drawing.subfigs[0].axes
+    assert [strip.get_title(loc="left") for strip in strips] == [f"size {place}" for place in places]
+    drawing.draw_without_rendering()
+    assert min(strip.get_window_extent().height for strip in strips) > 0.6 * min(height / 16, 3) * drawing.dpi
