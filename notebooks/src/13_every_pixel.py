@@ -332,7 +332,7 @@ plots.image_grid(rows, "Plain scenes with the long waves of photographic ones, t
 
 # %% id="guess-the-winner" tags=["experiment", "quiz"]
 options = {
-    "MinEnt: ask each pixel to be sure": "It ends at the top. The labelled plain scenes beside it keep the digits in, and what was unsure ink was ink.",
+    "MinEnt: ask each pixel to be sure": "It ends at the top. What was unsure was ink, and labelled plain scenes stood beside it.",
     "ClassBalanced: ask each class to be sure of its half": "It paints over photographs: of all rows, its IoU on *none* is the lowest.",
     "FDA: redraw the plain scenes": "It ends a little above: the masks that it learns from are all true.",
     "ADVENT: ask a critic of maps": "It ends level with MinEnt.",
@@ -485,7 +485,7 @@ outcome = {
 pd.DataFrame({place: of.mean() for place, of in outcome.items()}).T.round(2)
 
 # %% id="three-sheets" tags=["failure-mode", "nbval-ignore-output"]
-rows = {"photographic": photo.images[some][:, :, ::2, ::2]}
+rows = {"photographic": photo.images[some][:, :, ::2, ::2], "the truth": on_paper(masks[some])}
 rows |= {
     f"{start}: {game}": on_paper(sheets[0][some]) for (start, game), sheets in played.items() if game != "0.9 for all"
 }
