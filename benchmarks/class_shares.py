@@ -1,4 +1,4 @@
-"""Makes what lesson 11 says of sketches, into results/class_shares.json: fits with the photographs' shares changed.
+"""Makes what lesson 08 says of sketches, into results/class_shares.json: fits with the photographs' shares changed.
 
     COURSE_ORIGINALS=... python3 course.py bench class_shares
 

@@ -16,6 +16,7 @@ from course_utils.adapters.baselines import AdaBN, SourceOnly
 from course_utils.adapters.confusion import BNM, MCC
 from course_utils.adapters.moments import DAN, DeepCORAL
 from course_utils.data.pair import DomainPair
+from course_utils.evaluation import accuracy, per_class_accuracy
 from course_utils.provenance import code_hash
 from course_utils.training import fit
 
@@ -63,14 +64,14 @@ def measure(adapter: Adapter, on: DomainPair, seed: int) -> dict[str, object]:
     for side in ("source", "target"):
         with run.normalised_for(side):
             outputs[side] = run.outputs(getattr(on, side).test)
-    truth, told = on.target.test.labels, outputs["target"].logits.argmax(1).numpy()
+    k, truth, logits = len(on.classes), on.target.test.labels, outputs["target"].logits
     own, other = class_alignment(
-        outputs["source"].features, on.source.test.labels, outputs["target"].features, truth, len(on.classes)
+        outputs["source"].features, on.source.test.labels, outputs["target"].features, truth, k
     )
     return {
-        "accuracy": round(float((told == truth).mean()), 4),
-        "answers": _rounded(shares(told, len(on.classes))),
-        "right": _rounded([(told[truth == c] == c).mean() for c in range(len(on.classes))]),
+        "accuracy": round(accuracy(logits, truth), 4),
+        "answers": _rounded(shares(logits.argmax(1).numpy(), k)),
+        "right": _rounded(per_class_accuracy(logits, truth)),
         "own": _rounded(own),
         "other": _rounded(other),
     }
@@ -97,7 +98,7 @@ def class_alignment(
     return cosines.diagonal(), others.max(1)
 
 
-def _rounded(values: np.ndarray | list) -> list[float]:
+def _rounded(values: Float[np.ndarray, " k"]) -> list[float]:
     return [round(float(value), 4) for value in values]
 
 
@@ -115,14 +116,14 @@ def stored() -> dict:
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
-def table(what: str = "accuracy") -> pd.DataFrame:
-    """One row a strategy and seed, one column a mix of the photographs; `what` of `measure`, as a mean."""
+def table() -> pd.DataFrame:
+    """The accuracies: one row a strategy and seed, one column a mix of the photographs."""
     import pandas as pd
 
     found = stored()["fits"]
     return pd.DataFrame(
         {
-            mix: {(name, seed): np.mean(of[what]) for name, seeds in rows.items() for seed, of in enumerate(seeds)}
+            mix: {(name, seed): of["accuracy"] for name, seeds in rows.items() for seed, of in enumerate(seeds)}
             for mix, rows in found.items()
         }
     )

@@ -48,7 +48,7 @@ def test_the_picture_marks_the_present_position_on_the_dial_s_own_axis() -> None
 
 
 @pytest.mark.parametrize(("height", "places"), [(16, ["0", "1", "2", "3"]), (32, ["0", "3"]), (64, ["2"])])
-def test_tall_pictures_stand_at_fewer_positions_and_each_as_wide_as_before(height: int, places: list[str]) -> None:
+def test_tall_pictures_stand_at_fewer_positions_and_no_smaller(height: int, places: list[str]) -> None:
     frames = np.zeros((4, 5, 3, height, 16), np.uint8)
     panel = Panel("loss", ("a",), np.zeros((1, 4)), "size", range(4), (0, 1))
     explorer = dial("Four", "size", list("0123"), [panel], ["Said."] * 4, frames)
