@@ -9,7 +9,7 @@ from course_utils.nets.batchnorm import (
     statistics_of,
 )
 from course_utils.nets.boxes import AnchorFree, detections, detector
-from course_utils.nets.fcos import torchvision_detector
+from course_utils.nets.detectors import torchvision_detector
 from course_utils.nets.heads import Heads, MapClassifier
 from course_utils.nets.libraries import IMAGENET_MEAN, IMAGENET_STD, timm_net, torchvision_net
 from course_utils.nets.net import MAKERS, Net, Output, Recipe, maker, rebuilt

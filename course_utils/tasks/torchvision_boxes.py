@@ -1,4 +1,4 @@
-"""A box around every object, as torchvision's FCOS learns and tells them."""
+"""A box around every object, as torchvision's one-stage detectors learn and tell them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from course_utils.data.batches import View
 from course_utils.evaluation.detection import average_precision
 from course_utils.nets import Net, Output
-from course_utils.nets.fcos import BOX, DETECTORS, fcos_detections, fcos_losses, fcos_owners, places_of
-from course_utils.nets.fcos import torchvision_detector as detector
+from course_utils.nets.detectors import one_stage
+from course_utils.nets.detectors import torchvision_detector as detector
+from course_utils.nets.one_stage import OneStage
+from course_utils.nets.pyramid import places_of
 from course_utils.tasks.base import Arrays, MissingTargetError
 from course_utils.tasks.boxes import Boxes
 
@@ -23,12 +25,23 @@ EVERY = 4  # places between two that strategies align
 class TorchvisionBoxes(Boxes):
     """Boxes for `nets.torchvision_detector`: torchvision's own loss and reading, and AP50 over the whole split.
 
+    architecture: of that net, by torchvision's name. Raises ValueError with the nearest names for one not read here.
     A strategy sees every fourth place of all maps as one row, from one that each step draws: its class, 0 for
-    background, and its feature. It is for people with a GPU: the net has 32 million weights.
+    background, and its feature. It is for people with a GPU: such a net has 32 million weights and more.
     """
 
+    architecture: str = "fcos_resnet50_fpn"
+
+    def __post_init__(self) -> None:
+        one_stage(self.architecture)
+
+    @property
+    def kind(self) -> OneStage:
+        """What torchvision makes of the net's numbers."""
+        return one_stage(self.architecture)
+
     def net(self, shape: tuple[int, ...], classes: tuple[str, ...]) -> Net:
-        return detector(DETECTORS[0], classes)
+        return detector(self.architecture, classes)
 
     def map_head(self, width: int, classes: int) -> nn.Module:
         raise MissingTargetError(
@@ -37,36 +50,34 @@ class TorchvisionBoxes(Boxes):
         )
 
     def shape(self, classes: int, size: tuple[int, int]) -> tuple[int, ...]:
-        return classes + BOX, places_of(size[0])
+        return self.kind.numbers(classes), places_of(size[0])
 
     def fill(self, view: View, output: Output) -> None:
         (first,) = torch.randint(EVERY, (1,)).tolist()
         view.features = output.features[:, :, first::EVERY].movedim(1, 2).flatten(0, 1)
-        view.logits = _told_apart(output.logits)[:, first::EVERY].flatten(0, 1)
-        view.labels = view.truth and _classes(view.truth, output.logits.shape[2])[:, first::EVERY].flatten()
+        view.logits = self._told_apart(output.logits)[:, first::EVERY].flatten(0, 1)
+        view.labels = view.truth and self._classes(view.truth, output.logits.shape[2])[:, first::EVERY].flatten()
 
     def loss(self, view: View) -> Float[Tensor, ""]:
-        """The sum of torchvision's terms: focal, GIoU and how central a place is."""
-        return sum(fcos_losses(view.output.logits, view.truth["box"], view.truth["box_label"]).values())
+        """The sum of torchvision's terms."""
+        return sum(self.kind.losses(view.output.logits, view.truth["box"], view.truth["box_label"]).values())
 
     def kept(self, output: Output) -> dict[str, Tensor]:
-        """Pooled features, rows as in `fill` from the first place on, and what `nets.fcos_detections` reads."""
-        rows = _told_apart(output.logits)[:, ::EVERY]
+        """Pooled features, rows as in `fill` from the first place on, and the logits, which torchvision reads."""
+        rows = self._told_apart(output.logits)[:, ::EVERY]
         return {"features": output.features.float().mean(2), "logits": rows, "told": output.logits}
 
     def rows(self, kept: Arrays, truth: Arrays) -> Int[Tensor, "n rows"]:
-        return _classes(truth, kept["told"].shape[2])[:, ::EVERY]
+        return self._classes(truth, kept["told"].shape[2])[:, ::EVERY]
 
     def scores(self, kept: Arrays, truth: Arrays, classes: tuple[str, ...]) -> dict[str, float]:
-        found = fcos_detections(kept["told"])
+        found = self.kind.detections(kept["told"])
         return {"AP50": average_precision(found, truth["box"], truth["box_label"], classes)}
 
+    def _told_apart(self, logits: Float[Tensor, "n numbers places"]) -> Float[Tensor, "n places k1"]:
+        heat = self.kind.heat(logits)
+        return torch.cat((torch.zeros_like(heat[..., :1]), heat), 2)
 
-def _told_apart(logits: Float[Tensor, "n numbers places"]) -> Float[Tensor, "n places k1"]:
-    heat = logits[:, :-BOX].movedim(1, 2)
-    return torch.cat((torch.zeros_like(heat[..., :1]), heat), 2)
-
-
-def _classes(truth: Arrays, places: int) -> Int[Tensor, "n places"]:
-    owner = fcos_owners(places, truth["box"], truth["box_label"])
-    return torch.where(owner >= 0, truth["box_label"].gather(1, owner.clamp(min=0)) + 1, 0)
+    def _classes(self, truth: Arrays, places: int) -> Int[Tensor, "n places"]:
+        owner = self.kind.owners(places, truth["box"], truth["box_label"])
+        return torch.where(owner >= 0, truth["box_label"].gather(1, owner.clamp(min=0)) + 1, 0)

@@ -419,7 +419,7 @@ figure
 #
 # Do not conclude that names first is better than sharing. The shared trunk above had a hundred names, and this one 1,400.
 #
-# (With a GPU and photographs, torchvision's FCOS learns by the same `fit`: `cu.nets.torchvision_detector("fcos_resnet50_fpn", classes)`, and the task `TorchvisionBoxes` of `course_utils.tasks`.)
+# (With a GPU and photographs, torchvision's FCOS and RetinaNet learn by the same `fit`: name one in `cu.nets.torchvision_detector("retinanet_resnet50_fpn_v2", classes)` and again in `task=cu.TorchvisionBoxes("retinanet_resnet50_fpn_v2")`.)
 
 # %% id="claim-06-1" tags=["claim"]
 shift = {name: scores["all three, equal"][name] - scores[alone][name] for name, alone in ALONE.items()}
