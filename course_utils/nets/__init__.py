@@ -16,6 +16,7 @@ from course_utils.nets.net import MAKERS, Net, Output, Recipe, maker, rebuilt
 from course_utils.nets.pretrained import glyph_net, imagenet_net, imported_net
 from course_utils.nets.segmenters import torchvision_segmenter
 from course_utils.nets.small import SMALL_BACKBONES, default_net, feature_net, small_cnn
+from course_utils.nets.split import split
 from course_utils.nets.unet import UNet, segmenter
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "running_statistics",
     "segmenter",
     "small_cnn",
+    "split",
     "statistics_of",
     "timm_net",
     "torchvision_detector",

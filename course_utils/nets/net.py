@@ -215,6 +215,11 @@ def _in_order(backbone: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield name, child
 
 
+def steps_of(backbone: nn.Module) -> list[nn.Module]:
+    """What a backbone consists of, in order; of a sequence of larger modules each."""
+    return [module for _, module in _in_order(backbone)]
+
+
 # -- recipes -----------------------------------------------------------------------------------------------------------
 
 MAKERS: dict[str, Callable[..., Net]] = {}

@@ -1,0 +1,48 @@
+"""Makes the table of a pair of PACS with the last blocks of the ImageNet network trained, into results/.
+
+    COURSE_ORIGINALS=... python3 course.py bench last_blocks [--jobs 2]
+
+The blocks before them stay frozen, so their maps are asked for once and kept. Records that are still true are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+import torch
+
+import course_utils as cu
+from benchmarks import results
+from course_utils import compare
+
+SIDES, SIDE = ("pacs/photo", "pacs/art_painting"), 128
+BELOW = "blocks.5"
+"""What follows learns: the last of seven blocks and the last convolution, 1.1 of 3.4 million weights."""
+STRATEGIES = (cu.DAN(), cu.DANN(), cu.MCC())
+
+
+def opened() -> tuple[cu.nets.Net, cu.DomainPair]:
+    """The net that learns, with a bottleneck and a head as `feature_net` has them, and the pair of its maps."""
+    below, above = cu.nets.split(cu.nets.imagenet_net(), BELOW, SIDE)
+    domains = (
+        dataclasses.replace(cu.extract(below, cu.domain(name)), name=f"{name}@imagenet_net-maps") for name in SIDES
+    )
+    pair = cu.pair(tuple(domains))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        like = cu.nets.feature_net(above.width, pair.classes)
+    return cu.nets.Net(above.backbone, like.bottleneck, like.head, like.width, pair.classes, pretrained=True), pair
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--jobs", type=int, default=2)
+    jobs = options.parse_args().jobs
+    net, pair = opened()
+    table = cu.runs(STRATEGIES, pair, results.SEEDS, settings={"net": net}, jobs=jobs, folder=compare.RECORDS)
+    print(table.summary().round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()
