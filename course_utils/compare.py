@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ from course_utils.training import fit
 
 RECORDS = Path(__file__).resolve().parents[1] / "results"
 """Records that are part of the course; what a learner computes goes to the data store instead."""
+
+
+class MissingRecordsError(LookupError):
+    """Raised for a table whose records are not in results/."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +199,11 @@ def _told(value: object) -> int | float | str | None:
 def record_name(pair: str, adapter: str, seed: int, settings: dict[str, object]) -> str:
     """`<pair>/<method>-<hash of all settings>-seed<k>.json`"""
     key = hashlib.sha256(json.dumps([pair, adapter, settings], sort_keys=True).encode()).hexdigest()[:8]
-    return f"{pair.replace(' -> ', '--').replace('/', '-')}/{adapter.split('(')[0].lower()}-{key}-seed{seed}.json"
+    return f"{_folder(pair)}/{adapter.split('(')[0].lower()}-{key}-seed{seed}.json"
+
+
+def _folder(pair: str) -> str:
+    return pair.replace(" -> ", "--").replace("/", "-")
 
 
 def record_path(pair: str, adapter: Adapter, seed: int, settings: dict[str, object]) -> Path:
@@ -216,6 +225,25 @@ def read_record(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[st
             if is_true(record):
                 return record
     return None
+
+
+def recorded(pair: str, naming: str = "") -> Table:
+    """What the course has on record of a pair, whose images need not be here: every strategy with three seeds or more.
+
+    naming: a word in the settings of `fit` that differed from its defaults; without it, fits at the defaults.
+    Raises MissingRecordsError where there are none.
+    """
+    folder = RECORDS / _folder(pair)
+    records = [load_record(path) for path in sorted(folder.glob("*.json"))]
+    records = [r for r in records if (naming in str(r.settings) if naming else not r.settings)]
+    seeds = Counter(r.method for r in records)
+    kept = tuple(r for r in records if seeds[r.method] >= 3)
+    if not kept:
+        asked = f" whose settings name {naming!r}" if naming else ""
+        raise MissingRecordsError(
+            f"results/{folder.name} has no three seeds{asked}: `python3 course.py bench results` makes its records."
+        )
+    return Table(kept[0].pair, kept)
 
 
 def load_record(path: Path) -> Record:

@@ -9,7 +9,6 @@ import json
 import re
 import sys
 import tomllib
-from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,10 +23,6 @@ ORDER = ("SourceOnly", "AdaBN", "DAN", "DeepCORAL", "DANN", "TargetOnly")
 
 class UnknownPlaceError(LookupError):
     """Raised for a marked place that nothing fills."""
-
-
-class MissingRecordsError(LookupError):
-    """Raised for a table whose records are not in results/."""
 
 
 def fill(page: str) -> str:
@@ -68,7 +63,7 @@ def _table(pair: str) -> str:
     records = [compare.load_record(p) for p in sorted((compare.RECORDS / pair).glob("*.json"))]
     records = [r for r in records if not r.settings and r.method in ORDER]
     if missing := [m for m in ORDER if m not in {r.method for r in records}]:
-        raise MissingRecordsError(
+        raise compare.MissingRecordsError(
             f"results/{pair} has no record of {', '.join(missing)}: `python3 course.py bench results` makes them."
         )
     table = compare.Table(records[0].pair, tuple(sorted(records, key=lambda r: (ORDER.index(r.method), r.seed))))
@@ -78,19 +73,17 @@ def _table(pair: str) -> str:
     return "\n" + "\n".join(rows) + "\n"
 
 
-def _every(pair: str) -> str:
-    """All strategies with records of three seeds on a pair, best first, with the validator's score of them, unseen."""
+def _every(place: str) -> str:
+    """All strategies with records of three seeds on a pair, best first, with the validator's score of them, unseen.
+
+    place: `pair` for fits at the defaults, `pair:word` for those of which a setting names that word.
+    """
     from course_utils import compare
 
-    records = [compare.load_record(p) for p in sorted((compare.RECORDS / pair).glob("*.json"))]
-    records = [r for r in records if not r.settings]
-    seeds = Counter(r.method for r in records)
-    records = [r for r in records if seeds[r.method] >= 3]
-    if not records:
-        raise MissingRecordsError(f"results/{pair} is empty: `python3 course.py bench results` makes its records.")
-    table = compare.Table(records[0].pair, tuple(records))
+    pair, _, word = place.partition(":")
+    table = compare.recorded(pair, word)
     scores: dict[str, list[float]] = {}
-    for record in records:
+    for record in table.records:
         scores.setdefault(record.method, []).append(record.history[VALIDATOR][-1])
     score = {method: sum(found) / len(found) for method, found in scores.items()}
     chosen = max(score.keys() - {"TargetOnly"}, key=score.get)

@@ -50,9 +50,27 @@ def test_only_fits_at_the_defaults_and_of_three_seeds_stand_in_the_table_of_all(
     assert "DANN" not in told
 
 
+def test_a_word_asks_for_the_fits_of_which_a_setting_names_it(tmp_path, monkeypatch) -> None:
+    from course_utils import compare
+
+    for seed in range(3):
+        for settings, target in (({}, 0.2), ({"augment": "Policy(size=2)"}, 0.6), ({"net": "by hand"}, 0.4)):
+            for method in ("SourceOnly()", "TargetOnly()"):
+                history = {front_page.VALIDATOR: [target]}
+                exam = {"last": {"source": 1.0, "target": target}}
+                record = compare.Record("a -> b", method, seed, settings, "", [], 1, history, exam, [target])
+                compare.write_record(record, tmp_path)
+    monkeypatch.setattr(compare, "RECORDS", tmp_path)
+    for place, target in (("a--b", "0.200"), ("a--b:Policy", "0.600"), ("a--b:net", "0.400")):
+        told = front_page.fill(f"<!-- every:{place} --><!-- /every:{place} -->")
+        assert f"| SourceOnly, chosen by the validator | {target} |" in told and told.count("|") == 4 * 5
+    with pytest.raises(compare.MissingRecordsError, match="a--b has no three seeds whose settings name 'epochs'"):
+        front_page.fill("<!-- every:a--b:epochs --><!-- /every:a--b:epochs -->")
+
+
 def test_a_table_without_its_records_is_refused_with_what_makes_them(tmp_path, monkeypatch) -> None:
     from course_utils import compare
 
     monkeypatch.setattr(compare, "RECORDS", tmp_path)
-    with pytest.raises(front_page.MissingRecordsError, match=r"no record of SourceOnly.*bench results"):
+    with pytest.raises(compare.MissingRecordsError, match=r"no record of SourceOnly.*bench results"):
         front_page.fill("<!-- table:optdigits--mnist-5k --> <!-- /table:optdigits--mnist-5k -->")
