@@ -231,17 +231,20 @@ def recorded(pair: str, naming: str = "") -> Table:
     """What the course has on record of a pair, whose images need not be here: every strategy with three seeds or more.
 
     naming: a word in the settings of `fit` that differed from its defaults; without it, fits at the defaults.
-    Raises MissingRecordsError where there are none.
+    Raises MissingRecordsError where a baseline or the oracle has fewer, ValueError for a word in several settings.
     """
     folder = RECORDS / _folder(pair)
     records = [load_record(path) for path in sorted(folder.glob("*.json"))]
     records = [r for r in records if (naming in str(r.settings) if naming else not r.settings)]
+    if len(several := {str(r.settings) for r in records}) > 1:
+        raise ValueError(f"{naming!r} names several settings of {folder.name}: {'; '.join(sorted(several))}. Be exact.")
     seeds = Counter(r.method for r in records)
     kept = tuple(r for r in records if seeds[r.method] >= 3)
-    if not kept:
+    if missing := {of.__name__ for of in _BASELINES} - {r.method for r in kept}:
         asked = f" whose settings name {naming!r}" if naming else ""
         raise MissingRecordsError(
-            f"results/{folder.name} has no three seeds{asked}: `python3 course.py bench results` makes its records."
+            f"results/{folder.name} has no three seeds{asked} of {', '.join(sorted(missing))}: "
+            "`python3 course.py bench results last_blocks` makes its records."
         )
     return Table(kept[0].pair, kept)
 

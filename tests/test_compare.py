@@ -95,11 +95,13 @@ def test_a_misspelt_option_is_refused() -> None:
 
 
 def test_the_courses_records_are_those_of_the_present_code() -> None:
-    """A stale record would put a number into a lesson that the code no longer gives: `course.py bench results`."""
+    """A stale record would put a number into a lesson that the code no longer gives."""
     records = sorted(compare.RECORDS.glob("*--*/*.json"))
     stale = [path.name for path in records if not compare.is_true(compare.load_record(path))]
     assert records
-    assert not stale, f"{len(stale)} stale records; make them again with `python3 course.py bench results`: {stale}"
+    assert not stale, (
+        f"{len(stale)} stale records: `python3 course.py bench results last_blocks` makes them again: {stale}"
+    )
 
 
 def test_the_hash_of_a_fit_covers_the_augmentation_it_was_given(monkeypatch) -> None:

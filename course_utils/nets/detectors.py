@@ -39,8 +39,8 @@ def one_stage(architecture: str) -> OneStage:
 def torchvision_detector(architecture: str, classes: tuple[str, ...], weights: object = None) -> Net:
     """A detector of torchvision as a Net: features `(n, 256, places)`, logits `(n, anchors * (classes + k), places)`.
 
-    Places are the cells of all five maps, the finest first, each row by row. `tasks.TorchvisionBoxes(architecture)`
-    learns and reads what is said there.
+    FCOS has one anchor a place and k = 5, RetinaNet nine and k = 4. Places are the cells of all five maps, the finest
+    first, each row by row. `tasks.TorchvisionBoxes(architecture)` learns and reads what is said there.
     weights: torchvision's enum (downloads), its name, the tensors of such a file by name, or None. What tells its
         classes stays out.
     Not as in torchvision: no image is resized, batch norm is not frozen and no block is, since the run says so; and the

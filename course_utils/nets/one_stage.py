@@ -30,9 +30,9 @@ class OneStage(abc.ABC):
 
     @abc.abstractmethod
     def terms(
-        self, model: nn.Module, targets: list[dict], said: dict[str, Tensor], anchors: list[Tensor], cells: list[int]
+        self, model: nn.Module, targets: list[dict], said: dict[str, Tensor], starts: list[Tensor], cells: list[int]
     ) -> dict[str, Tensor]:
-        """What `model.compute_loss` returns, where each map has so many cells."""
+        """What `model.compute_loss` returns, of the boxes that all anchors start from, and maps of so many cells."""
 
     def numbers(self, classes: int) -> int:
         """How many a place says."""
@@ -42,8 +42,8 @@ class OneStage(abc.ABC):
         self, logits: Float[Tensor, "n numbers places"], box: Num[Tensor, "n most 4"], box_label: Int[Tensor, "n most"]
     ) -> dict[str, Float[Tensor, ""]]:
         """torchvision's own loss terms, by its names."""
-        said, anchors = self._named(logits), self._starts(logits)
-        return self.terms(self._model, _targets(box, box_label), said, anchors, _cells(logits))
+        said, starts = self._named(logits.float()), self._starts(*logits.shape[::2], logits.device)
+        return self.terms(self._model, _targets(box, box_label), said, starts, _cells(logits.shape[2]))
 
     def owners(
         self, places: int, box: Num[Tensor, "n most 4"], box_label: Int[Tensor, "n most"]
@@ -53,8 +53,8 @@ class OneStage(abc.ABC):
         Of several anchors the first that answers for one. Those that torchvision leaves out of its loss, since they
         overlap too little to be an object and too much to be none, answer for none.
         """
-        logits = torch.empty(len(box), self.numbers(1), places, device=box.device)
-        matched = self.terms(self._matching, _targets(box, box_label), {}, self._starts(logits), _cells(logits))
+        starts = self._starts(len(box), places, box.device)
+        matched = self.terms(self._matching, _targets(box, box_label), {}, starts, _cells(places))
         of_anchors = matched["matched"].unflatten(1, (places, self.anchors))
         first = (of_anchors >= 0).long().argmax(2, keepdim=True)
         owner = of_anchors.gather(2, first).squeeze(2)
@@ -65,10 +65,16 @@ class OneStage(abc.ABC):
     @torch.no_grad()
     def detections(self, logits: Float[Tensor, "n numbers places"]) -> list[dict[str, Tensor]]:
         """What torchvision finds in each image: `boxes` `(d, 4)` in pixels, `scores` and `labels` `(d,)`."""
-        side, of_maps = side_of(logits.shape[2]), [cells * self.anchors for cells in _cells(logits)]
-        said = {name: list(numbers.split(of_maps, 1)) for name, numbers in self._named(logits).items()}
-        anchors = [list(of_image.split(of_maps)) for of_image in self._starts(logits)]
-        return self._model.postprocess_detections(said, anchors, [(side, side)] * len(logits))
+        n, _, places = logits.shape
+        side, of_maps = side_of(places), [cells * self.anchors for cells in _cells(places)]
+        said = {name: list(numbers.split(of_maps, 1)) for name, numbers in self._named(logits.float()).items()}
+        starts = [list(of_image.split(of_maps)) for of_image in self._starts(n, places, logits.device)]
+        return self._model.postprocess_detections(said, starts, [(side, side)] * n)
+
+    @property
+    def most(self) -> int:
+        """Detections of an image at most."""
+        return self._model.detections_per_img
 
     def heat(self, logits: Float[Tensor, "n numbers places"]) -> Float[Tensor, "n places classes"]:
         """Of each class the number of the place's anchor that is surest of it."""
@@ -80,12 +86,15 @@ class OneStage(abc.ABC):
         split = numbers.split([numbers.shape[2] - sum(beside), *beside], 2)
         return dict(zip((CLASSES, *self.beside), split, strict=True))
 
-    def _starts(self, logits: Tensor) -> list[Float[Tensor, "anchors 4"]]:
+    def _starts(self, n: int, places: int, device: torch.device) -> list[Float[Tensor, "anchors 4"]]:
+        """The anchors of `n` images, which are those of one."""
         from torchvision.models.detection.image_list import ImageList
 
-        side = side_of(logits.shape[2])
-        images = ImageList(torch.empty(len(logits), 3, side, side, device="meta"), [(side, side)] * len(logits))
-        return self._model.anchor_generator(images, [logits.new_empty(1, 1, of, of) for of in map_sides(side)])
+        side = side_of(places)
+        images = ImageList(torch.empty(1, 3, side, side, device="meta"), [(side, side)])
+        # float32 always: torchvision keeps its anchors in the type of these, and bfloat16 would round them for good.
+        maps = [torch.empty(1, 1, of, of, device=device, dtype=torch.float32) for of in map_sides(side)]
+        return self._model.anchor_generator(images, maps) * n
 
     @functools.cached_property
     def _model(self) -> nn.Module:
@@ -113,5 +122,5 @@ def _targets(box: Tensor, box_label: Tensor) -> list[dict[str, Tensor]]:
     ]
 
 
-def _cells(logits: Tensor) -> list[int]:
-    return [side**2 for side in map_sides(side_of(logits.shape[2]))]
+def _cells(places: int) -> list[int]:
+    return [side**2 for side in map_sides(side_of(places))]

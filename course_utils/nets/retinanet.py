@@ -20,6 +20,6 @@ class RetinaNet(OneStage):
     beside: ClassVar = {"bbox_regression": 4}
 
     def terms(
-        self, model: nn.Module, targets: list[dict], said: dict[str, Tensor], anchors: list[Tensor], cells: list[int]
+        self, model: nn.Module, targets: list[dict], said: dict[str, Tensor], starts: list[Tensor], cells: list[int]
     ) -> dict[str, Tensor]:
-        return model.compute_loss(targets, said, anchors)
+        return model.compute_loss(targets, said, starts)

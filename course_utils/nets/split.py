@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from course_utils.errors import nearest
 from course_utils.nets.net import Net, steps_of
@@ -16,9 +16,9 @@ def split(net: Net, block: str, side: int) -> tuple[Net, Net]:
 
     The first reads images and has the features `(n, d)`, for `extract`; the second reads those and has the net's own
     features and logits, so `fit` with it trains the last blocks alone at the price of the last blocks alone. Both are
-    copies.
-    Raises ValueError with the nearest names for no such block, and for a backbone that is more than its blocks one
-    after the other.
+    copies, on the net's device.
+    Raises ValueError with the nearest names for no such block, and for a net whose features of these images are not
+    those of its blocks one after the other.
     """
     blocks = [name for name in net.blocks() if name not in ("bottleneck", "head")]
     if block not in blocks:
@@ -26,23 +26,37 @@ def split(net: Net, block: str, side: int) -> tuple[Net, Net]:
     whole = copy.deepcopy(net).eval()
     steps = steps_of(whole.backbone)
     cut = 1 + next(i for i, module in enumerate(steps) if module is whole.blocks()[block][-1])
-    mean, std = (tuple(of.flatten().tolist()) for of in (whole.mean, whole.std))
-    images = torch.rand(2, len(mean), side, side, device=whole.mean.device)
-    with torch.inference_mode():
-        shape = nn.Sequential(*steps[:cut])((images - whole.mean) / whole.std).shape[1:]
-    lower, upper = nn.Sequential(*steps[:cut], nn.Flatten()), nn.Sequential(nn.Unflatten(1, shape), *steps[cut:])
-    below = Net(lower, nn.Identity(), nn.Identity(), shape.numel(), net.classes, mean, std)
-    above = Net(upper, whole.bottleneck, whole.head, net.width, net.classes, pretrained=net.pretrained)
-    if not _agree(below.eval(), above.eval(), whole, images):
-        raise ValueError(f"This backbone is more than its blocks one after the other: it cannot be cut at {block!r}.")
+    images = _images(whole, side)
+    try:
+        below, above = _parts(whole, steps[:cut], steps[cut:], images)
+        with torch.inference_mode():
+            parts, features = above(below(images).features).features, whole(images).features
+    except (RuntimeError, TypeError, AttributeError, AssertionError) as error:  # `forward` does what no block does
+        raise ValueError(_refusal(block, side)) from error
+    if parts.shape != features.shape or not torch.allclose(parts, features, rtol=1e-3, atol=1e-3 * features.std()):
+        raise ValueError(_refusal(block, side))
     return below.train(net.training), above.train(net.training)
 
 
-@torch.inference_mode()
-def _agree(below: Net, above: Net, whole: Net, images: torch.Tensor) -> bool:
-    try:
-        parts = above(below(images).features).features
-    except RuntimeError:  # a step that `forward` takes and no module is
-        return False
-    expected = whole(images).features
-    return torch.allclose(parts, expected, rtol=1e-3, atol=1e-3 * float(expected.std()))
+def _parts(whole: Net, lower: list[nn.Module], upper: list[nn.Module], images: Tensor) -> tuple[Net, Net]:
+    with torch.inference_mode():
+        shape = nn.Sequential(*lower)((images - whole.mean) / whole.std).shape[1:]
+    mean, std = (tuple(of.flatten().tolist()) for of in (whole.mean, whole.std))
+    below = Net(
+        nn.Sequential(*lower, nn.Flatten()), nn.Identity(), nn.Identity(), shape.numel(), whole.classes, mean, std
+    )
+    backbone = nn.Sequential(nn.Unflatten(1, shape), *upper, nn.Flatten())  # torchvision's nets flatten in `forward`
+    above = Net(backbone, whole.bottleneck, whole.head, whole.width, whole.classes, pretrained=whole.pretrained)
+    return below.to(images.device).eval(), above.to(images.device).eval()
+
+
+def _images(net: Net, side: int) -> Tensor:
+    channels = max(net.mean.shape[1], next(net.backbone.parameters()).shape[1])
+    return torch.rand(2, channels, side, side, generator=torch.Generator().manual_seed(0)).to(net.mean.device)
+
+
+def _refusal(block: str, side: int) -> str:
+    return (
+        f"This net's features of images of {side} px are not those of its blocks one after the other, so it cannot be "
+        f"cut at {block!r}."
+    )

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_utils.data.batches import View
+from course_utils.data.objects import ABSENT
 from course_utils.evaluation.detection import average_precision
 from course_utils.nets import Net, Output
 from course_utils.nets.detectors import one_stage
@@ -25,7 +26,9 @@ EVERY = 4  # places between two that strategies align
 class TorchvisionBoxes(Boxes):
     """Boxes for `nets.torchvision_detector`: torchvision's own loss and reading, and AP50 over the whole split.
 
-    architecture: of that net, by torchvision's name. Raises ValueError with the nearest names for one not read here.
+    architecture: of that net, by torchvision's name; the two must agree, and for the two versions of RetinaNet, whose
+        losses differ and whose shapes do not, nothing else says so. Raises ValueError with the nearest names for one
+        not read here.
     A strategy sees every fourth place of all maps as one row, from one that each step draws: its class, 0 for
     background, and its feature. It is for people with a GPU: such a net has 32 million weights and more.
     """
@@ -63,15 +66,26 @@ class TorchvisionBoxes(Boxes):
         return sum(self.kind.losses(view.output.logits, view.truth["box"], view.truth["box_label"]).values())
 
     def kept(self, output: Output) -> dict[str, Tensor]:
-        """Pooled features, rows as in `fill` from the first place on, and the logits, which torchvision reads."""
+        """Pooled features, rows as in `fill` from the first place on, and what torchvision finds: of every image as
+        many rows as it finds at most, with label -1 where there is nothing more."""
         rows = self._told_apart(output.logits)[:, ::EVERY]
-        return {"features": output.features.float().mean(2), "logits": rows, "told": output.logits}
+        found = self.kind.detections(output.logits)
+        padded = {
+            name: torch.stack([_padded(of[name], self.kind.most) for of in found])
+            for name in ("boxes", "scores", "labels")
+        }
+        places = torch.full((len(found),), output.logits.shape[2])
+        return {"features": output.features.float().mean(2), "logits": rows, "places": places} | padded
 
     def rows(self, kept: Arrays, truth: Arrays) -> Int[Tensor, "n rows"]:
-        return self._classes(truth, kept["told"].shape[2])[:, ::EVERY]
+        return self._classes(truth, int(kept["places"][0]))[:, ::EVERY]
 
     def scores(self, kept: Arrays, truth: Arrays, classes: tuple[str, ...]) -> dict[str, float]:
-        found = self.kind.detections(kept["told"])
+        names = ("boxes", "scores", "labels")
+        found = [
+            {name: of[label >= 0] for name, of in zip(names, image, strict=True)}
+            for *image, label in zip(*(kept[name] for name in names), kept["labels"], strict=True)
+        ]
         return {"AP50": average_precision(found, truth["box"], truth["box_label"], classes)}
 
     def _told_apart(self, logits: Float[Tensor, "n numbers places"]) -> Float[Tensor, "n places k1"]:
@@ -81,3 +95,7 @@ class TorchvisionBoxes(Boxes):
     def _classes(self, truth: Arrays, places: int) -> Int[Tensor, "n places"]:
         owner = self.kind.owners(places, truth["box"], truth["box_label"])
         return torch.where(owner >= 0, truth["box_label"].gather(1, owner.clamp(min=0)) + 1, 0)
+
+
+def _padded(found: Tensor, most: int) -> Tensor:
+    return torch.cat((found, found.new_full((most - len(found), *found.shape[1:]), ABSENT)))

@@ -54,6 +54,25 @@ def test_the_upper_part_learns_from_what_extract_kept_and_the_lower_stays(net: c
     assert not torch.equal(first, next(run.net.backbone.parameters())) and run.history.isna().sum().sum() == 0
 
 
+@pytest.mark.parametrize(
+    ("whole", "block", "channels"),
+    [
+        (cu.nets.small_cnn(3, ("a", "b")), "stage1", 3),
+        (cu.nets.small_cnn(1, ("a", "b"), backbone="deep"), "stage2", 1),
+        (cu.nets.torchvision_net("resnet18", ("a", "b")), "layer2.1", 3),
+        (cu.nets.torchvision_net("mobilenet_v2", ("a", "b")), "features.10", 3),
+    ],
+    ids=["a net for colour images", "a net for grey ones", "resnet18", "mobilenet_v2"],
+)
+def test_other_nets_are_cut_and_no_random_number_is_drawn(whole: cu.nets.Net, block: str, channels: int) -> None:
+    before = torch.get_rng_state()
+    below, above = cu.nets.split(whole.eval(), block, 28)
+    assert torch.equal(torch.get_rng_state(), before)
+    images = torch.rand(2, channels, 28, 28, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(above(below(images).features).logits, whole(images).logits, rtol=1e-3, atol=1e-4)
+
+
 def test_a_block_that_it_has_not_is_answered_with_the_nearest(net: cu.nets.Net) -> None:
     with pytest.raises(ValueError, match=r"no block 'block.3'.*'blocks\.3'"):
         cu.nets.split(net, "block.3", 64)
@@ -73,8 +92,15 @@ class Around(nn.Module):
         return self.flat(first + self.second(first)).flatten(1)
 
 
-@pytest.mark.parametrize("flat", [nn.Flatten(), nn.Identity()], ids=["another value", "another shape"])
-def test_a_net_that_is_more_than_its_blocks_in_order_is_refused(flat: nn.Module) -> None:
-    around = cu.nets.Net(Around(flat), nn.Identity(), nn.Linear(16, 2), 16, ("a", "b"))
-    with pytest.raises(ValueError, match="more than its blocks one after the other: it cannot be cut at 'first'"):
-        cu.nets.split(around, "first", 4)
+REFUSED = {
+    "another value": (cu.nets.Net(Around(nn.Flatten()), nn.Identity(), nn.Linear(16, 2), 16, ("a", "b")), "first"),
+    "another shape": (cu.nets.Net(Around(nn.Identity()), nn.Identity(), nn.Linear(16, 2), 16, ("a", "b")), "first"),
+    "a feature for every pixel": (cu.nets.segmenter(1, ("a", "b")), "down1"),
+    "maps of a pyramid": (cu.nets.torchvision_detector("fcos_resnet50_fpn", ("a", "b")), "body"),
+}
+
+
+@pytest.mark.parametrize(("whole", "block"), REFUSED.values(), ids=REFUSED)
+def test_a_net_that_is_more_than_its_blocks_in_order_is_refused(whole: cu.nets.Net, block: str) -> None:
+    with pytest.raises(ValueError, match=f"blocks one after the other, so it cannot be cut at '{block}'"):
+        cu.nets.split(whole, block, 4 if block == "first" else 16)
