@@ -246,7 +246,8 @@ def recorded(pair: str, naming: str = "") -> Table:
             f"results/{folder.name} has no three seeds{asked} of {', '.join(sorted(missing))}: "
             "`python3 course.py bench results last_blocks` makes its records."
         )
-    return Table(kept[0].pair, kept)
+    order = {"SourceOnly": 0, "AdaBN": 1, "TargetOnly": 3}
+    return Table(kept[0].pair, tuple(sorted(kept, key=lambda r: (order.get(r.method, 2), r.method, r.seed))))
 
 
 def load_record(path: Path) -> Record:

@@ -394,12 +394,14 @@ toy.shaded(panels, "Purples", title, words)
 # %% [markdown] id="same-for-everybody" tags=["experiment"]
 # ## Who reads most?
 #
-# Two pairs, three seeds, 15 epochs for everybody: on the first all players of this lesson, on the second DANN, and the two of lesson 08 on both. Who wins on which pair? Write it down. Every row had the same pictures, net and augmentation, and nobody saw a target label. The numbers are records; the run above is one of them, made again.
+# On two pairs everybody had three seeds and 15 epochs: all players of this lesson on the first, DANN alone on the second, the two of lesson 08 on both. The third pair is MNIST and USPS whole, with two epochs of MNIST's 52,500 training digits. Its record came with the course, and holds two methods to come, MCC and SHOT (lessons 11, 12). Within a pair all had the same pictures, net and augmentation; only the oracle saw target labels.
 #
-# The course chose rates and weights on other pairs, by a score without target labels. It settled the shape of DANN's critic with a look at the first pair below, so its number there flatters a little (`docs/methods.md`).
+# The course chose rates and weights on other pairs; it settled net, epochs and the critic with a look at the first, so its numbers there flatter (`docs/methods.md`). Who wins where?
 
 # %% id="tables-of-two-pairs" tags=["experiment", "nbval-ignore-output"]
 import pandas as pd
+
+from course_utils import compare
 
 strategies = [cu.DAN(), cu.DeepCORAL(), cu.DANN()]
 players = [*strategies, cu.CDAN(), cu.CDANE(), cu.ADDA(), cu.MCD(), cu.MDD()]
@@ -407,21 +409,21 @@ tables = {
     name: cu.runs(some, cu.pair(name))
     for name, some in (("mnist-5k -> mnist-m-5k", players), ("optdigits -> mnist-5k", strategies))
 }
-for (name, table), finding in zip(
-    tables.items(), ("four games lead, MCD does not", "a formula beats the critic"), strict=True
-):
+tables["mnist -> usps, as published"] = compare.recorded("mnist -> usps", naming="epochs")
+findings = "four games lead, MCD does not", "a formula beats the critic", "AdaBN keeps up with DANN"
+for (name, table), finding in zip(tables.items(), findings, strict=True):
     plots.show(plots.bars(table.per_seed(), f"{name}: {finding}"))
 pd.concat({name: table.summary() for name, table in tables.items()}).round(2)
 
 # %% [markdown] id="what-was-seen" tags=["experiment"]
-# Over photographs DANN, CDAN, CDAN+E and MDD end in one heap: their seeds overlap. To be shown the classes brought CDAN nothing here. ADDA ends near DAN, MCD where AdaBN does. From scans to handwriting a covariance, which learns nothing, beats a critic that had to learn everything, on every seed.
+# Over photographs DANN, CDAN, CDAN+E and MDD end in one heap: their seeds overlap. ADDA ends near DAN, MCD where AdaBN does. From scans to handwriting a covariance, which has nothing to learn itself, beats a critic on every seed.
 #
-# A guess that fits, and no more: photographs behind digits are a shift that nobody can write down, and scans differ from handwriting in stroke and blur, of which a covariance says most.
+# From MNIST to USPS AdaBN does most: it reads {{measured:09-5:AdaBN}} of 100, source-only {{measured:09-5:SourceOnly}}. DANN, which re-estimates statistics too, reads {{measured:09-5:DANN}}, CDAN+E {{measured:09-5:CDANE}}. Perhaps unequal shares cost the critics: 30 in 100 USPS digits are a 0 or a 1, of MNIST's 21. MCC reads {{measured:09-5:MCC}}; over photographs it ends below AdaBN (lesson 11).
 #
 # The bars say nothing of other seeds: DANN's own lie {{measured:09-1:spread}} of 100 apart on the first pair.
 
 # %% id="claims-of-the-table" tags=["claim"]
-hard, easy = (table.per_seed() for table in tables.values())
+hard, easy, published = (table.per_seed() for table in tables.values())
 asked = {"caught_plain": (plain, straight), "caught_fooled": (fooled, straight), "curved_fooled": (fooled, curved)}
 told = {name: caught(*both) for name, both in asked.items()}
 live = {"source_only": plain.target_accuracies()[-1], "dann": fooled.target_accuracies()[-1]}
@@ -439,12 +441,10 @@ fewer, more = easy.loc["DeepCORAL"] - easy.loc["DANN"], easy.loc["DANN"] - easy.
 sentence = "Over photographs DANN, CDAN, CDAN+E and MDD read at least 25 more of 100 than AdaBN on every seed, and MCD at most 3 more"
 holds = games >= 0.25 and above.loc["MCD"].max() <= 0.03
 lab.claim("09-7", sentence, holds, {"games": games, "mcd": above.loc["MCD"].max()})
-lab.claim(
-    "09-5",
-    "From scans to handwriting DANN reads at least 10 more of 100 than source-only on every seed, and at least 2 fewer than DeepCORAL",
-    holds=more.min() >= 0.1 and fewer.min() >= 0.02,
-    measured={"more": more.min(), "fewer": fewer.min()},
-)
+beyond, reads = published.loc["DANN"] - published.loc["AdaBN"], round(100 * published.mean(axis=1)).astype(int)
+sentence = "From scans to handwriting DANN reads at least 10 more of 100 than source-only on every seed, and at least 2 fewer than DeepCORAL; from MNIST to USPS at most 2 more than AdaBN on every seed"
+holds = more.min() >= 0.1 and fewer.min() >= 0.02 and beyond.max() <= 0.02
+lab.claim("09-5", sentence, holds, {"more": more.min(), "fewer": fewer.min(), "beyond": beyond.max()} | reads.to_dict())
 
 # %% id="claims-of-the-steps" tags=["claim"]
 lab.claim(
