@@ -428,11 +428,11 @@ lab.claim(
 )
 
 # %% [markdown] id="what-shares-did" tags=["failure-mode"]
-# The larger class had more triangles than its heap had room for, so MMD carried the surplus across. By its own measure the match is now perfect.
+# The larger class had more triangles than its heap had room for, so MMD carried the surplus across. By its own measure the match is perfect.
 #
-# A network moves regions and not points. For it Zhao et al. prove a bound: the more the class shares differ, the more error must remain, of both domains together, once the clouds are equal.
+# A network moves regions and not points. Zhao et al. prove: the more the class shares differ, the more error must remain, of both domains together, once the clouds are equal.
 #
-# PACS, here as frozen features (lesson 03; what they hide, `docs/methods.md` measures on another pair), has photographs and sketches of seven things. Of 100 photographs {{measured:08-7:photo}} show a house or a person, of 100 sketches {{measured:08-7:sketch}}. Leave photographs out until all seven are alike in number, which needs no sketch labelled; or until they have the target's shares, which needs labels. Who gains by that: source-only, or what matches?
+# PACS, here as frozen features (lesson 03; beside others in `docs/methods.md`), has photographs and sketches of seven things. Of 100 photographs {{measured:08-7:photo}} show a house or a person, of 100 sketches {{measured:08-7:sketch}}. Leave photographs out until all seven are alike in number, which needs no sketch labelled, or until they have the target's shares, which needs labels. Who gains by that: source-only, or what matches?
 
 # %% id="sketches-by-shares" tags=["failure-mode"]
 from course_utils import class_shares
