@@ -1,8 +1,10 @@
 """How the default settings were found: on the development pairs, by a validator, without a target label.
 
-    python3 course.py bench defaults [--jobs 2]
+    python3 course.py bench defaults [rates settings features views] [--jobs 2]
 
-First the learning rate, one for all strategies; then each strategy's own settings at that rate. The mean of the
+rates: one learning rate for all strategies. settings: the first strategies' own, at the best of these rates. features,
+views: settings of further strategies at the rate of `fit`, on the development pair of cached features and, where a
+second view of an image is needed, on one of digits. All of them where none is named. The mean of the
 validator's score at the last step over development pairs and seeds decides; `behind` is the mean difference from the
 best trial of the method, `error` that difference's standard error, and a trial that is behind by less is tied. The
 target accuracy stands beside it for the reader; nothing reads it.
@@ -16,11 +18,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 import course_utils as cu
+from benchmarks.results import opened
 from course_utils.adapters.base import Adapter
 from course_utils.data.catalog import PAIRS
 
-# The defaults are those of the small nets; the patches need a pretrained one.
-DEVELOPMENT = [name for name, row in PAIRS.items() if row.development and row.size == 28]
+# The first defaults are those of the small nets; the patches need a pretrained one.
+DIGITS = [name for name, row in PAIRS.items() if row.development and row.size == 28]
+EDGES = ["patches/photo@imagenet_net -> patches/edges@imagenet_net"]
 DECIDES = "CalibratedInformationMaximisation"
 RATES = [(adapter, rate) for adapter in (cu.DAN(), cu.DeepCORAL(), cu.DANN()) for rate in (2e-3, 5e-3, 1e-2, 2e-2)]
 CANDIDATES = [
@@ -28,10 +32,30 @@ CANDIDATES = [
     *(cu.DeepCORAL(weight=w) for w in (1.0, 10.0, 30.0)),
     *(cu.DANN(critic_width=w, critic_rate=r) for w in (256, 512, 1024) for r in (1.0, 3.0)),
 ]
+ON_FEATURES = [
+    *(cu.EntropyMinimisation(weight=w) for w in (0.03, 0.1, 0.3, 1.0)),
+    *(cu.PseudoLabels(threshold=t) for t in (0.8, 0.9, 0.95)),
+    *(cu.SlicedWasserstein(weight=w) for w in (3.0, 10.0, 30.0)),
+    *(cu.WDGRL(weight=w) for w in (0.1, 0.3, 1.0)),
+    *(cu.MCD(moves=n) for n in (1, 2, 4)),
+    *(cu.ADDA(encoder_rate=r) for r in (0.01, 0.03, 0.1)),
+    *(cu.CDAN(critic_rate=r, map_width=w) for r in (1.0, 3.0) for w in (1024, 4096)),
+    *(cu.MDD(weight=w) for w in (0.03, 0.1, 0.3)),
+    *(cu.JAN(weight=w) for w in (3.0, 10.0, 30.0)),
+    *(cu.HAFN(weight=w) for w in (0.01, 0.05, 0.2)),
+    *(cu.SAFN(weight=w) for w in (0.01, 0.05, 0.2)),
+    *(cu.MCC(temperature=t) for t in (1.0, 2.5, 4.0)),
+    *(cu.BNM(weight=w) for w in (0.3, 1.0, 3.0)),
+]
+OF_VIEWS = [
+    *(cu.PseudoLabels(threshold=t) for t in (0.8, 0.9, 0.95)),
+    *(cu.FixMatch(threshold=t) for t in (0.8, 0.9, 0.95)),
+    *(cu.MeanTeacher(weight=w) for w in (3.0, 10.0, 30.0)),
+]
 
 
 def score(adapter: Adapter, rate: float, pair: str, seed: int) -> dict[str, object]:
-    run = cu.fit(adapter, cu.pair(pair), seed=seed, learning_rate=rate)
+    run = cu.fit(adapter, opened(pair), seed=seed, learning_rate=rate)
     return {
         "method": type(adapter).__name__,
         "settings": repr(adapter).split(", schedule")[0],
@@ -43,13 +67,13 @@ def score(adapter: Adapter, rate: float, pair: str, seed: int) -> dict[str, obje
     }
 
 
-def search(trials: list[tuple[Adapter, float]], by: list[str], seeds: list[int], jobs: int) -> pd.DataFrame:
-    """One row a trial, the columns of the module's docstring; prints them."""
-    fits = [(*trial, pair, seed) for trial in trials for pair in DEVELOPMENT for seed in seeds]
+def search(trials: list[tuple[Adapter, float]], pairs: list[str], by: str, seeds: list[int], jobs: int) -> pd.DataFrame:
+    """One row a trial, named by the method and its `by`, with the columns of the module's docstring; prints them."""
+    fits = [(*trial, pair, seed) for trial in trials for pair in pairs for seed in seeds]
     rows = pd.DataFrame(Parallel(n_jobs=jobs, verbose=1)(delayed(score)(*fit) for fit in fits))
-    table = rows.groupby(by, sort=False)[["score", "(target)"]].mean()
+    table = rows.groupby(["method", by], sort=False)[["score", "(target)"]].mean()
     # Paired: the same data and the same seed under every setting of a method.
-    apart = rows.pivot_table("score", by, ["pair", "seed"], sort=False)
+    apart = rows.pivot_table("score", ["method", by], ["pair", "seed"], sort=False)
     apart = apart.groupby("method", group_keys=False, sort=False).apply(lambda m: m.loc[m.mean(axis=1).idxmax()] - m)
     table["behind"], table["error"] = apart.mean(axis=1), apart.sem(axis=1)
     with pd.option_context("display.width", 200, "display.max_rows", 99, "display.max_columns", 9):
@@ -59,16 +83,22 @@ def search(trials: list[tuple[Adapter, float]], by: list[str], seeds: list[int],
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("searches", nargs="*", choices=["rates", "settings", "features", "views"])
     options.add_argument("--jobs", type=int, default=1)
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options.add_argument("--rate", type=float, help="skip the first search and take this learning rate")
     given = options.parse_args()
-    rate = given.rate
-    if rate is None:
-        rate = search(RATES, ["method", "rate"], given.seeds, given.jobs)["score"].groupby("rate").mean().idxmax()
-    print(f"\nlearning rate: {rate}\n")
-    table = search([(c, rate) for c in CANDIDATES], ["method", "settings"], given.seeds, given.jobs)
-    print("\nbest:", *(settings for _, settings in table["score"].groupby("method", sort=False).idxmax()), sep="\n  ")
+    asked, rate = given.searches or ["rates", "settings", "features", "views"], 1e-2
+    if "rates" in asked:
+        rate = search(RATES, DIGITS, "rate", given.seeds, given.jobs)["score"].groupby("rate").mean().idxmax()
+        print(f"\nlearning rate: {rate}\n")
+    for name, candidates, pairs in (
+        ("settings", CANDIDATES, DIGITS),
+        ("features", ON_FEATURES, EDGES),
+        ("views", OF_VIEWS, DIGITS[-1:]),
+    ):
+        if name in asked:
+            found = search([(c, rate) for c in candidates], pairs, "settings", given.seeds, given.jobs)["score"]
+            print("\nbest:", *(best for _, best in found.groupby("method", sort=False).idxmax()), sep="\n  ")
 
 
 if __name__ == "__main__":

@@ -12,13 +12,10 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "methods.md", ROOT / "docs" / "data.md")
+METHODS = ROOT / "docs" / "methods.md"
+PAGES = (ROOT / "README.md", METHODS, ROOT / "docs" / "data.md")
 PLACE = re.compile(r"<!-- (?P<name>[\w:@-]+) -->.*?<!-- /(?P=name) -->", re.DOTALL)
 sys.path[:0] = [str(ROOT)]
-
-
-VALIDATOR = "CalibratedInformationMaximisation"
-ORDER = ("SourceOnly", "AdaBN", "DAN", "DeepCORAL", "DANN", "TargetOnly")
 
 
 class UnknownPlaceError(LookupError):
@@ -57,41 +54,23 @@ def _lessons(_: str) -> str:
 
 
 def _table(pair: str) -> str:
-    """Target accuracy at the last step: mean over the recorded seeds, lowest and highest."""
-    from course_utils import compare
+    from pair_tables import few
 
-    records = [compare.load_record(p) for p in sorted((compare.RECORDS / pair).glob("*.json"))]
-    records = [r for r in records if not r.settings and r.method in ORDER]
-    if missing := [m for m in ORDER if m not in {r.method for r in records}]:
-        raise compare.MissingRecordsError(
-            f"results/{pair} has no record of {', '.join(missing)}: `python3 course.py bench results` makes them."
-        )
-    table = compare.Table(records[0].pair, tuple(sorted(records, key=lambda r: (ORDER.index(r.method), r.seed))))
-    summary = table.summary()
-    rows = [f"| {table.pair} | target accuracy | lowest to highest seed |", "| --- | --- | --- |"]
-    rows += [f"| {m} | {r['target']:.3f} | {r['lowest']:.3f} to {r['highest']:.3f} |" for m, r in summary.iterrows()]
-    return "\n" + "\n".join(rows) + "\n"
+    return f"\n{few(pair)}\n"
 
 
 def _every(place: str) -> str:
-    """All strategies with records of three seeds on a pair, best first, with the validator's score of them, unseen.
+    from pair_tables import every
 
-    place: `pair` for fits at the defaults, `pair:word` for those of which a setting names that word.
-    """
-    from course_utils import compare
+    return f"\n{every(place)}\n"
 
-    pair, _, word = place.partition(":")
-    table = compare.recorded(pair, word)
-    scores: dict[str, list[float]] = {}
-    for record in table.records:
-        scores.setdefault(record.method, []).append(record.history[VALIDATOR][-1])
-    score = {method: sum(found) / len(found) for method, found in scores.items()}
-    chosen = max(score.keys() - {"TargetOnly"}, key=score.get)
-    rows = [f"| {table.pair} | target accuracy | lowest to highest seed | validator |", "| --- | --- | --- | --- |"]
-    for m, r in table.summary().sort_values("target", ascending=False).iterrows():
-        name = "oracle (TargetOnly)" if m == "TargetOnly" else f"{m}, chosen by the validator" if m == chosen else m
-        rows.append(f"| {name} | {r['target']:.3f} | {r['lowest']:.3f} to {r['highest']:.3f} | {score[m]:.2f} |")
-    return "\n" + "\n".join(rows) + "\n"
+
+def _answers(_: str) -> str:
+    """Over all tables of docs/methods.md."""
+    from pair_tables import answers
+
+    places = re.findall(r"<!-- every:(\S+) -->", METHODS.read_text(encoding="utf-8"))
+    return f"\n{answers(places)}\n"
 
 
 def _mutants(_: str) -> str:
@@ -123,6 +102,7 @@ CONTENTS = {
     "mutants": _mutants,
     "strategies": _strategies,
     "every": _every,
+    "answers": _answers,
 }
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import front_page
+import pair_tables
 import pytest
+
+CALIBRATED, PLAIN = pair_tables.VALIDATORS
 
 
 @pytest.mark.parametrize("page", front_page.PAGES, ids=lambda p: p.name)
@@ -34,7 +37,7 @@ def test_only_fits_at_the_defaults_and_of_three_seeds_stand_in_the_table_of_all(
 
     def kept(method: str, seed: int, settings: dict, target: float) -> None:
         exam = {"last": {"source": 1.0, "target": target}}
-        history = {front_page.VALIDATOR: [target]}
+        history = {CALIBRATED: [target]}
         record = compare.Record("a -> b", f"{method}()", seed, settings, "", [], 1, history, exam, [target])
         compare.write_record(record, tmp_path)
 
@@ -58,7 +61,7 @@ def test_a_word_asks_for_the_fits_of_which_a_setting_names_it(tmp_path, monkeypa
     for seed in range(3):
         for settings, target in kinds:
             for method in ("SourceOnly()", "AdaBN()", "TargetOnly()"):
-                history = {front_page.VALIDATOR: [target + (method == "AdaBN()")]}
+                history = {CALIBRATED: [target + (method == "AdaBN()")]}
                 exam = {"last": {"source": 1.0, "target": target}}
                 record = compare.Record("a -> b", method, seed, settings, "", [], 1, history, exam, [target])
                 compare.write_record(record, tmp_path)
@@ -76,5 +79,6 @@ def test_a_table_without_its_records_is_refused_with_what_makes_them(tmp_path, m
     from course_utils import compare
 
     monkeypatch.setattr(compare, "RECORDS", tmp_path)
-    with pytest.raises(compare.MissingRecordsError, match=r"no record of SourceOnly.*bench results"):
+    missing = "no three seeds of AdaBN, SourceOnly, TargetOnly.*bench results"
+    with pytest.raises(compare.MissingRecordsError, match=missing):
         front_page.fill("<!-- table:optdigits--mnist-5k --> <!-- /table:optdigits--mnist-5k -->")
