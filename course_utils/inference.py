@@ -14,7 +14,7 @@ from course_utils.data.images import ImageFiles
 from course_utils.nets import Net, Output
 
 MOST_IMAGES, MOST_NUMBERS = 512, 2**20
-"""Of one batch: 512 images of 28 px, 37 of 96 px in colour, 6 of 224 px.
+"""Of one batch: 512 images of 28 px, 37 of 96 px in colour, 6 of 224 px, and one more where it would be left alone.
 
 Four times as many halve the speed of a processor, whose caches they do not fit into; a GPU takes 16 times as many.
 """
@@ -60,8 +60,13 @@ def batches(
     """`images[indices]` as a net takes them, in order. larger: so many times the usual numbers in one batch."""
     numbers = larger * (MOST_NUMBERS if device == "cpu" else 16 * MOST_NUMBERS)
     size = max(1, min(MOST_IMAGES, numbers // int(np.prod(images.shape[1:]))))
-    for i in range(0, len(indices), size):
-        yield ready(torch.from_numpy(images[indices[i : i + size]]).to(device))
+    start = 0
+    while start < len(indices):
+        # A last image alone joins the batch before it: batch norm cannot take the statistics of one.
+        one_left = size > 1 and len(indices) - start == size + 1
+        end = start + size + one_left
+        yield ready(torch.from_numpy(images[indices[start:end]]).to(device))
+        start = end
 
 
 def ready(images: Tensor) -> Float[Tensor, "n *shape"]:

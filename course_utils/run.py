@@ -22,7 +22,7 @@ from course_utils.data.domain import Part
 from course_utils.data.pair import DomainPair
 from course_utils.evaluation.validators import Validator
 from course_utils.model import Model
-from course_utils.nets import Net, Output, statistics_of
+from course_utils.nets import Net, Output, learning_layers, statistics_of
 from course_utils.tasks import Task
 
 if TYPE_CHECKING:
@@ -213,6 +213,7 @@ class Run:
 
         Under `separate` the running statistics of a net that saw both domains are a mix of the two, which is neither's.
         A net that saw one domain keeps that domain's, also on the target, unless its strategy is to take the target's.
+        What is frozen was normalised by its own statistics in training, and is so here, unless that is the strategy.
         """
         saw_both = len(self.adapter.sides) == 2
         if (self.settings.batchnorm == "separate" and saw_both) or (
@@ -224,7 +225,8 @@ class Run:
             drawn = train.indices[np.random.default_rng(0).permutation(len(train))[:most]]
             # Slower than small batches, and truer: each is normalised by itself on the way up.
             images = inference.batches(train.domain.images, drawn, self.settings.device, larger=4)
-            with self.settings.autocast(), statistics_of(self.net, images):
+            layers = None if self.adapter.target_statistics else learning_layers(self.net)
+            with self.settings.autocast(), statistics_of(self.net, images, layers):
                 yield
         else:
             yield

@@ -151,7 +151,7 @@ def resume(run: Run) -> Run:
         for side, part in _parts(run).items()
     }
     bar = progress_bar(settings.epochs, f"{type(run.adapter).__name__} on {run.pair.name}")
-    run.stopped, whole = None, run.state()
+    run.stopped, whole = _out_of_patience(run), run.state()
     try:
         with torch.random.fork_rng():
             while run.epoch < settings.epochs and not run.stopped:
@@ -307,9 +307,15 @@ def _select(run: Run) -> None:
         return
     if run.selected_epoch == len(run.scores):
         run.selected_weights = copy.deepcopy(run.net.state_dict())
-    waited = len(run.scores) - run.selected_epoch
-    if run.settings.patience is not None and waited >= run.settings.patience:
-        run.stopped = f"no better {type(run.settings.validator).__name__} for {waited} epochs"
+    run.stopped = _out_of_patience(run)
+
+
+def _out_of_patience(run: Run) -> str | None:
+    """Why a run has ended before its last epoch, which a checkpoint need not hold."""
+    waited = len(run.scores) - run.selected_epoch if run.scores else 0
+    if run.settings.patience is None or waited < run.settings.patience:
+        return None
+    return f"no better {type(run.settings.validator).__name__} for {waited} epochs"
 
 
 def _write(state: dict, path: Path) -> None:

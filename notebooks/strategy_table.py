@@ -21,16 +21,19 @@ LABELS = ("Paper:", "Minimises ", "Symbols:", "Differs from", "Can go wrong:", "
 
 
 def table() -> str:
-    """A row a strategy, in the order of `ADAPTERS`; its cost, once measured, as a multiple of source-only's."""
+    """A row a strategy, family by family; its cost, once measured, as a multiple of source-only's."""
+    families = list(dict.fromkeys(strategy.__module__ for strategy in ADAPTERS))
     rows = [
         {
             "strategy": strategy.__name__,
             "paper": field(strategy, "Paper"),
+            "lesson": ", ".join(re.findall(r"\d\d", field(strategy, "Taught in"))),
             "shape": shape(strategy),
+            "boxes, masks": "yes" if strategy().learns_places else "",
             "can go wrong": field(strategy, "Can go wrong"),
             "tests": tests(strategy),
         }
-        for strategy in ADAPTERS
+        for strategy in sorted(ADAPTERS, key=lambda strategy: families.index(strategy.__module__))
     ]
     measured = compare.RECORDS / "costs.json"
     if measured.exists():

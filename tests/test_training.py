@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import course_utils as cu
 from course_utils import training
 from course_utils.adapters.base import Adapter
 from course_utils.evaluation.validators import Entropy, SourceRisk
-from tests.toys import FAST, feature_pair, toy_domain, toy_pair
+from tests.toys import FAST, feature_pair, toy_domain, toy_net, toy_pair
 
 FOUR = FAST | {"epochs": 4}
 
@@ -115,6 +117,18 @@ def test_patience_stops_after_so_many_epochs_without_a_better_score() -> None:
     assert calls == [None] * 4, "a validator sees no target label"
     two = cu.fit(cu.SourceOnly(), feature_pair(), **FAST | {"epochs": 9, "patience": None})
     assert two.epoch == 9
+
+
+def test_a_run_that_patience_ended_is_not_trained_on_when_it_is_asked_for_again(tmp_path) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Never:
+        def score(self, source, target) -> float:
+            return 0.0
+
+    options = FAST | {"epochs": 9, "validator": Never(), "patience": 2, "checkpoint": tmp_path / "run.pt"}
+    first, again = (cu.fit(cu.SourceOnly(), feature_pair(), **options) for _ in range(2))
+    assert first.epoch == again.epoch == 3 and first.stopped == again.stopped
+    assert torch.equal(weights(first), weights(again))
 
 
 def test_the_selected_weights_are_those_of_the_selected_epoch() -> None:
@@ -230,6 +244,26 @@ def test_a_frozen_backbone_stays_where_it_was() -> None:
         assert torch.equal(tensor, run.net.backbone.state_dict()[name]), name
 
 
+def test_what_is_frozen_is_examined_with_the_statistics_it_was_trained_with() -> None:
+    """A frozen block is normalised by its own statistics in every step: the target's would be another net's."""
+    net = toy_net().freeze("backbone")
+    run = cu.fit(cu.DAN(), toy_pair(), net=net, **FAST)
+    with run.normalised_for("target"):
+        found = run.net.backbone(torch.from_numpy(run.pair.target.test.images).float() / 255)
+        learned = run.net.bottleneck[1].running_mean.clone()
+    frozen = copy.deepcopy(net.backbone).eval().double()
+    with torch.no_grad():
+        alone = [frozen(torch.from_numpy(image[None] / 255))[0] for image in run.pair.target.test.images]
+    torch.testing.assert_close(found.detach().double(), torch.stack(alone), rtol=1e-4, atol=1e-5)
+    assert not torch.equal(learned, run.net.bottleneck[1].running_mean), "what learns has the target's"
+
+
+def test_a_set_of_one_image_more_than_a_batch_is_evaluated() -> None:
+    pair = toy_pair((5,), n=855, m=60)  # 513 to train on
+    assert len(pair.source.train) == 513
+    cu.fit(cu.DAN(), pair, **FAST | {"epochs": 1, "batch_size": 32})
+
+
 def test_the_default_validator_can_be_replaced() -> None:
     run = cu.fit(cu.SourceOnly(), feature_pair(), validator=Entropy(), **FAST)
     assert run.scores == run.history["Entropy"].tolist()
@@ -293,6 +327,54 @@ def test_a_second_view_shows_the_same_images_under_another_draw() -> None:
             return {"task": self.task.loss(source)}
 
     cu.fit(Compares(), toy_pair(), **FAST)
+
+
+@pytest.mark.parametrize(("n", "m"), [(40, 90), (90, 40), (60, 60)])
+def test_an_epoch_shows_each_side_whole_in_an_order_and_under_draws_of_its_own(n: int, m: int, monkeypatch) -> None:
+    """Pitfall 37. Both sides are the same images, so that what differs between them is what was drawn."""
+    pair, seen = cu.pair((toy_domain("here", n), toy_domain("there", m))), {"source": [], "target": []}
+
+    def batch(run, batches, step, whole=training._batch):
+        made = whole(run, batches, step)
+        for side in seen:
+            view = getattr(made, side)
+            seen[side] += [(step, int(id), image) for id, image in zip(view.ids, view.images, strict=True)]
+        return made
+
+    monkeypatch.setattr(training, "_batch", batch)
+    run = cu.fit(cu.DAN(), pair, **FAST | {"augment": cu.Augment(brightness=0.5)})
+    assert run.steps_per_epoch == math.ceil(max(len(pair.source.train), len(pair.target.train)) / 8)
+    for side, views in seen.items():
+        train = getattr(pair, side).train
+        shown = [id for step, id, _ in views if step < run.steps_per_epoch]
+        assert sorted(shown[: len(train)]) == sorted(train.ids.tolist())
+        assert shown != [id for step, id, _ in views if step >= run.steps_per_epoch], "a new order in a new epoch"
+    if n == m:
+        orders = [[id for _, id, _ in views] for views in seen.values()]
+        assert orders[0] != orders[1]
+        means = [{id: image.mean().item() for _, id, image in reversed(views)} for views in seen.values()]
+        assert all(means[0][id] != means[1][id] for id in means[0].keys() & means[1].keys())
+
+
+def test_refresh_is_shown_what_the_net_says_in_evaluation_mode() -> None:
+    """Pitfalls 9 and 29: in training mode an image's label would hang on its neighbours."""
+
+    class Labels(Adapter):
+        looks = []
+
+        def refresh(self, source, target):
+            self.looks.append((source.logits.clone(), target.logits.clone()))
+
+        def loss(self, source, target, progress):
+            return {"task": self.task.loss(source)}
+
+    net, pair = toy_net(), toy_pair()
+    cu.fit(Labels(), pair, net=net, **FAST | {"batchnorm": "frozen"})
+    alone = copy.deepcopy(net).eval().double()
+    for side, logits in zip((pair.source, pair.target), Labels.looks[0], strict=True):
+        with torch.no_grad():
+            expected = [alone(torch.from_numpy(image[None] / 255)).logits[0] for image in side.train.images]
+        torch.testing.assert_close(logits.double(), torch.stack(expected), rtol=1e-4, atol=1e-4)
 
 
 def test_refresh_looks_at_every_training_image_before_each_epoch_without_target_labels() -> None:

@@ -16,7 +16,7 @@ from course_utils.adapters.critics import Critic, players_of
 from course_utils.adapters.schedules import Ganin, Schedule
 from course_utils.data.batches import View
 from course_utils.losses import domain_confusion, inverted_labels, reverse_gradient
-from course_utils.nets import Net, running_statistics
+from course_utils.nets import Net, Output, running_statistics
 
 
 @dataclass(eq=False)
@@ -28,8 +28,8 @@ class DANN(Adapter):
     Symbols: λ = weight · schedule(progress);  D: `(n, d)` -> domain logit `(n, 1)`;  L_d = binary cross-entropy.
     Differs from the paper: λ acts in the gradient reversal only, so the critic learns from the first step; it has
         batch norm, its labels are smoothed, and its learning rate is `critic_rate` times the net's.
-    Can go wrong: a critic that is too slow sees nothing to fool; domains whose classes have other shares are
-        mixed all the same, and the classes with them.
+    Can go wrong: a critic that is too slow sees nothing to fool; where class shares differ, it mixes the domains all
+        the same, and the classes with them.
     Taught in: notebooks 00, 09.
     """
 
@@ -117,10 +117,12 @@ class ADDA(Adapter):
     def _learn(self, batch: Batch) -> Float[Tensor, "n d"]:
         """Both views through the one net, of which the target leaves no trace: neither gradient nor statistics."""
         (net,) = self._net
-        ((batch.source.features, batch.source.logits),) = batch.policy([batch.source.images])
+        (batch.source.output,) = batch.policy([batch.source.images])
+        batch.source.features, batch.source.logits = batch.source.output
         with torch.no_grad(), self.autocast(), running_statistics(net):
             features, logits = net(batch.target.images)
-        batch.target.features, batch.target.logits = features.float(), logits.float()
+        batch.target.output = Output(features.float(), logits.float())
+        batch.target.features, batch.target.logits = batch.target.output
         return batch.source.features.detach()
 
     def _part(self, batch: Batch) -> Float[Tensor, "n d"]:

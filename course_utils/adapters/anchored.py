@@ -72,7 +72,8 @@ class DELTA(Adapter):
         softmax of what the loss would gain if channel c of F_b(w⁰) were switched off.
     Differs from the paper: that gain is measured at each step, on its batch, with the head as it stands and to first
         order (one backward pass through the frozen net); the paper switches every channel off once, with a head trained
-        beforehand. All blocks below the head are compared, not four chosen convolutions.
+        beforehand. All blocks below the head are compared, not four chosen convolutions. F(w⁰) is normalised by the
+        pretrained statistics, F(w) as the run's batch-norm policy says: only under `frozen` is the first anchor 0.
     Can go wrong: what must change is held as well; on cached features only the bottleneck is left to hold.
     Taught in: notebook 04.
     """

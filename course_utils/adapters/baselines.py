@@ -32,9 +32,9 @@ class AdaBN(Adapter):
     """AdaBN: the source-only network, with the target's own batch-norm statistics.
 
     Paper: Li, Wang, Shi, Liu, Hou 2016, "Revisiting Batch Normalization For Practical Domain Adaptation".
-    Minimises  L_y(source);  then  mu, sigma^2 <- mean and variance of each layer over target training images.
+    Minimises  L_y(source);  then  mu, sigma^2 <- mean and variance of each layer over 1,024 target training images.
     Symbols: mu, sigma^2 = running statistics `(channels,)` of every batch-norm layer.
-    Differs from the paper: the statistics are pooled over all images instead of an online average.
+    Differs from the paper: the statistics are pooled over these images (of 64 px, 341) instead of an online average.
     Can go wrong: class shares that differ between domains are folded into the statistics.
     Taught in: notebooks 00, 08.
     """

@@ -65,7 +65,8 @@ class CDANE(Adapter):
     Symbols: w_i = 1 + exp(-H(g_i)), divided so that each domain's weights sum to one half;  H = entropy in nats;
         λ, f, g, T, D, L_d as in CDAN.
     Differs from the paper: nothing flows back through g, into w neither; else as CDAN.
-    Can go wrong: a net that is sure of what it gets wrong; the weights lie between 1 and 2, so they change little.
+    Can go wrong: where the net is sure and wrong, the wrong images count most; weights lie between 1 and 2, so little
+        changes.
     Taught in: notebook 09.
     """
 

@@ -19,7 +19,8 @@ class DAN(Adapter):
     Minimises  L_y(source) + λ Σ_l MMD²(source_l, target_l)  over the layers l = features, logits.
     Symbols: λ = weight · schedule(progress);  source_l, target_l = `(n, d_l)`;  bandwidths =
         factors · mean ||z - z'||².
-    Differs from the paper: the biased quadratic estimate, and equal instead of optimised kernel weights.
+    Differs from the paper: the biased quadratic estimate, five kernels around the mean distance (as in the authors'
+        later code) of equal instead of optimised weights; λ rises along the schedule.
     Can go wrong: kernels too narrow or too wide give no gradient; classes may be matched crosswise.
     Taught in: notebook 08.
     """
@@ -27,6 +28,9 @@ class DAN(Adapter):
     weight: float = 10.0
     factors: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)
     schedule: Schedule = field(default_factory=Ganin)
+
+    def __post_init__(self) -> None:
+        at_least(self, "weight", 0)
 
     def loss(self, source: View, target: View, progress: float) -> Terms:
         layers = [(source.features, target.features), (source.logits, target.logits)]
@@ -48,6 +52,9 @@ class DeepCORAL(Adapter):
 
     weight: float = 10.0
     schedule: Schedule = field(default_factory=Ganin)
+
+    def __post_init__(self) -> None:
+        at_least(self, "weight", 0)
 
     def loss(self, source: View, target: View, progress: float) -> Terms:
         distance = coral(source.logits, target.logits)

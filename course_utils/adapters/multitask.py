@@ -39,6 +39,7 @@ class FixedWeights(Adapter):
     weights: tuple[float, ...] | None = None
 
     sides: ClassVar = ("source",)
+    weighs_tasks: ClassVar = True
 
     def build(self, net: Net) -> None:
         names, weights = self.task.names, self.weights
@@ -67,6 +68,7 @@ class UncertaintyWeights(Adapter):
     rate: float = 10.0
 
     sides: ClassVar = ("source",)
+    weighs_tasks: ClassVar = True
 
     def __post_init__(self) -> None:
         at_least(self, "rate", 0)
@@ -103,6 +105,7 @@ class GradNorm(Adapter):
     rate: float = 1.0
 
     sides: ClassVar = ("source",)
+    weighs_tasks: ClassVar = True
     of_places: ClassVar = True
 
     def __post_init__(self) -> None:
@@ -142,6 +145,7 @@ class PCGrad(Adapter):
     """
 
     sides: ClassVar = ("source",)
+    weighs_tasks: ClassVar = True
 
     def build(self, net: Net) -> None:
         self._shared = [p for block in _shared_blocks(net) for p in block if p.requires_grad]
@@ -169,6 +173,7 @@ class DWA(Adapter):
     temperature: float = 2.0
 
     sides: ClassVar = ("source",)
+    weighs_tasks: ClassVar = True
 
     def __post_init__(self) -> None:
         at_least(self, "windows", 1)

@@ -122,7 +122,8 @@ class ClassBalanced(Adapter):
     Minimises  L_y(source) + λ / m Σ_j [max p_j >= τ_c] (-log p_j(c)),  c = argmax p_j.
     Symbols: λ = weight · schedule(progress);  p = softmax of the target's places `(m, k)`;  τ_c = the confidence that
         `share` of the places called c reach, a running mean with `momentum`.  `passed` = the share of places that do.
-    Differs from the paper: labels and thresholds are taken at each step and not in rounds; no spatial prior.
+    Differs from the paper: labels and thresholds are taken at each step and not in rounds; a place's label is its
+        likeliest class, not the one that stands highest above its class's own threshold; no spatial prior.
     Can go wrong: a class that is always mistaken for another passes its quota of mistakes all the same.
     Taught in: notebook 13.
     """

@@ -107,6 +107,7 @@ class FixMatch(Adapter):
         views = batch.source, batch.target, View(strong, batch.target.ids, None)
         # All three by one call, or the policy `source` would take the last for a source.
         for view, output in zip(views, batch.policy([view.images for view in views]), strict=True):
+            view.output = output
             view.features, view.logits = output
         labels, kept = pseudo_labels(batch.target.logits, self.threshold)
         pseudo = pseudo_label_cross_entropy(views[2].logits, labels, kept)

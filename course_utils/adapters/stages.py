@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from course_utils.adapters.base import Adapter, Batch, Terms
-from course_utils.nets import Net, running_statistics
+from course_utils.nets import Net, Output, running_statistics
 
 
 def stage(adapter: Adapter, net: Net, batch: Batch, progress: float, second: str) -> tuple[Terms, tuple[str, ...]]:
@@ -16,8 +16,10 @@ def stage(adapter: Adapter, net: Net, batch: Batch, progress: float, second: str
     """
     learning = progress < adapter.share
     taught, watched = (batch.source, batch.target) if learning else (batch.target, batch.source)
-    ((taught.features, taught.logits),) = batch.policy([taught.images])
+    (taught.output,) = batch.policy([taught.images])
+    taught.features, taught.logits = taught.output
     with torch.no_grad(), adapter.autocast(), running_statistics(net):
         features, logits = net(watched.images)
-    watched.features, watched.logits = features.float(), logits.float()
+    watched.output = Output(features.float(), logits.float())
+    watched.features, watched.logits = watched.output
     return adapter.loss(batch.source, batch.target, progress), ("net" if learning else second,)

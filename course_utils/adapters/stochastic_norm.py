@@ -49,7 +49,8 @@ class _Stochastic:
     probability: float
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
+        # Estimation sets the momentum to 1 and asks for the batch's own statistics: no coin is thrown then.
+        if not self.training or self.momentum == 1:
             return super().forward(x)
         self.training = False
         by_moving = super().forward(x)

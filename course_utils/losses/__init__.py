@@ -1,6 +1,6 @@
 """The papers' distances and penalties as pure functions, one family a file.
 
-Every function that takes batches leaves autocast and works in float32 or wider (`full_precision`).
+Every loss of a batch leaves autocast and works in float32 or wider (`full_precision`).
 """
 
 from course_utils.losses.adversarial import (

@@ -27,8 +27,9 @@ def mean_bandwidths(
     r"""`sigma_u^2 = factor_u * mean ||z_i - z_j||^2` over all pairs `i != j` of the joint batch.
 
     The mean comes from closed sums, so no second distance matrix is made. Detached: a bandwidth that carries
-    gradient lets the network shrink the distance by widening the kernel. Never below 1e-6, so that a collapsed
-    batch gives a finite loss. Source: Long et al. 2015, section 4.1 (factors 2^-2 .. 2^2).
+    gradient lets the network shrink the distance by widening the kernel. The mean is never below 1e-6, so that a
+    collapsed batch gives a finite loss. Source: Long et al. 2015, section 4.1, with the mean and the five factors of
+    the authors' later code in place of a median and 2^-8 .. 2^8.
     """
     joint = torch.cat([source, target]).detach()
     joint = joint.to(torch.promote_types(joint.dtype, torch.float32))

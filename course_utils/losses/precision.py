@@ -18,7 +18,7 @@ def full_precision(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
             narrow = isinstance(x, Tensor) and x.is_floating_point() and x.dtype.itemsize < 4
             return x.float() if narrow else x
 
-        device = next(a.device.type for a in args if isinstance(a, Tensor))
+        device = next(a.device.type for a in (*args, *kwargs.values()) if isinstance(a, Tensor))
         with torch.autocast(device, enabled=False):
             return loss(*map(widen, args), **{name: widen(value) for name, value in kwargs.items()})
 

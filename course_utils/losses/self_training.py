@@ -45,7 +45,7 @@ def minimum_class_confusion(logits: Float[Tensor, "n k"], temperature: float = 2
 
 @full_precision
 def batch_nuclear_norm(logits: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
-    r"""`-||P||_* / n`, P = softmax of a batch's logits: `-sqrt(k / n)` at its lowest, where sure and balanced.
+    r"""`-||P||_* / n`, P = softmax of a batch's logits: at its lowest, where sure and balanced, `-sqrt(k / n)` (n ≥ k).
 
     By singular values alone: their gradient is finite where two are equal or zero, the singular vectors' is not.
     Source: Cui et al. 2020 (BNM).

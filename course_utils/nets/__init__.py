@@ -5,6 +5,7 @@ from course_utils.nets.batchnorm import (
     batchnorm_layers,
     batchnorm_policy,
     estimate_statistics,
+    learning_layers,
     running_statistics,
     statistics_of,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "detections",
     "detector",
     "estimate_statistics",
+    "learning_layers",
     "feature_net",
     "glyph_net",
     "imagenet_net",

@@ -61,6 +61,15 @@ def batchnorm_layers(net: nn.Module) -> list[nn.Module]:
     return [m for m in net.modules() if isinstance(m, BATCHNORM) and m.track_running_stats]
 
 
+def learning_layers(net: nn.Module) -> list[nn.Module]:
+    """The batch-norm layers that training normalises by its batches: what is frozen goes on by its own statistics."""
+    mode = net.training
+    net.train()
+    learning = [layer for layer in batchnorm_layers(net) if layer.training]
+    net.train(mode)
+    return learning
+
+
 @contextmanager
 def running_statistics(net: nn.Module) -> Iterator[None]:
     """Inside, batch norm uses its running statistics and does not move them; the rest of the net stays in its mode."""
@@ -75,14 +84,16 @@ def running_statistics(net: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def estimate_statistics(net: nn.Module, batches: Iterable[Tensor]) -> None:
+def estimate_statistics(net: nn.Module, batches: Iterable[Tensor], layers: list[nn.Module] | None = None) -> None:
     """Sets every batch-norm layer's running mean and variance to those over all `batches` (AdaBN).
+
+    layers: these instead of all; the others normalise by the statistics that they have.
 
     Pooled from sums in float64 over all images, so the order and the size of the batches do not matter to a
     layer's own statistics; each batch is normalised by itself on the way up, so let batches be large.
     Only the statistics move. Raises ValueError for no images.
     """
-    layers = batchnorm_layers(net)
+    layers = batchnorm_layers(net) if layers is None else layers
     sums = {layer: [0, 0.0, 0.0] for layer in layers}
     momenta = {layer: layer.momentum for layer in layers}
 
@@ -121,11 +132,11 @@ def estimate_statistics(net: nn.Module, batches: Iterable[Tensor]) -> None:
 
 
 @contextmanager
-def statistics_of(net: nn.Module, batches: Iterable[Tensor]) -> Iterator[None]:
+def statistics_of(net: nn.Module, batches: Iterable[Tensor], layers: list[nn.Module] | None = None) -> Iterator[None]:
     """Inside, the net is normalised for the domain of `batches`; afterwards every buffer is what it was."""
     kept = [(buffer, buffer.clone()) for layer in batchnorm_layers(net) for buffer in layer.buffers()]
     try:
-        estimate_statistics(net, batches)
+        estimate_statistics(net, batches, layers)
         yield
     finally:
         for buffer, value in kept:

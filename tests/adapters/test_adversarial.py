@@ -125,20 +125,21 @@ def test_in_the_second_stage_the_encoder_and_the_critic_move_and_nothing_else() 
     assert same({k: v for k, v in run.net.state_dict().items() if "head" in k}, nets[change], "head")
 
 
-def game() -> tuple[cu.ADDA, Net, Batch]:
+def game(n: int = 6, m: int = 5) -> tuple[cu.ADDA, Net, Batch]:
     """After the parting: the source's encoder and the target's are no longer the same."""
     adapter, net = cu.ADDA(share=0.5, smoothing=0.0), net_of_width()
     adapter.build(net)
     adapter.parted.fill_(True)
     with torch.no_grad():
         net.bottleneck[0].weight.add_(0.3 * torch.randn_like(net.bottleneck[0].weight))
-    views = view(0, 6, labelled=True), view(1, 5, labelled=False)
+    views = view(0, n, labelled=True), view(1, m, labelled=False)
     return adapter, net, Batch(*views, lambda sides: [Output(*net(x)) for x in sides])
 
 
-def test_each_players_gradient_is_that_of_the_papers_objective() -> None:
-    """The encoder gets the labels inverted and nothing of the task; the critic the truth, at full strength."""
-    adapter, net, batch = game()
+@pytest.mark.parametrize(("n", "m"), [(6, 5), (5, 3)])
+def test_each_players_gradient_is_that_of_the_papers_objective(n: int, m: int) -> None:
+    """The encoder gets the labels inverted and nothing of the task; the critic the truth, at full strength (row 7)."""
+    adapter, net, batch = game(n, m)
     critic, encoder, source_encoder = (wide(m) for m in (adapter.critic, net, adapter.source.eval()))
     here = source_encoder.bottleneck(batch.source.images.double()).detach()
     (asked, asked_players), (judged, judged_players) = adapter.steps(batch, 0.9)
@@ -146,7 +147,7 @@ def test_each_players_gradient_is_that_of_the_papers_objective() -> None:
 
     sum(asked.values()).backward()
     there = encoder.bottleneck(batch.target.images.double())
-    log_loss(critic(torch.cat([here, there]))[6:], 1.0).backward()
+    log_loss(critic(torch.cat([here, there]))[n:], 1.0).backward()
     assert_same(gradients(net.bottleneck), gradients(encoder.bottleneck))
     assert gradients(net.head) == [None, None] and gradients(net.bottleneck)[0].norm() > 0
 
@@ -155,7 +156,7 @@ def test_each_players_gradient_is_that_of_the_papers_objective() -> None:
     before = gradients(net.bottleneck)[0].clone()
     sum(judged.values()).backward()
     domain = critic(torch.cat([here, there.detach()]))
-    ((log_loss(domain[:6], 1.0) + log_loss(domain[6:], 0.0)) / 2).backward()
+    ((log_loss(domain[:n], 1.0) + log_loss(domain[n:], 0.0)) / 2).backward()
     assert_same(gradients(adapter.critic), gradients(critic))
     assert torch.equal(gradients(net.bottleneck)[0], before)
     assert all(p.grad is None for p in adapter.source.parameters())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +14,8 @@ from torch import nn
 import course_utils as cu
 from course_utils.adapters.base import Adapter, Batch, Sum, Terms
 from course_utils.data.batches import View
+from tests.adapters.games import assert_same, built, double, leaves
+from tests.adapters.traces import trace
 from tests.toys import FAST, feature_pair
 
 
@@ -140,6 +144,51 @@ def test_three_are_summed_in_any_order_with_one_game_among_them() -> None:
 def test_two_terms_of_one_name_are_refused() -> None:
     with pytest.raises(TypeError, match="both|Both strategies call a term 'mmd'"):
         cu.fit(cu.DAN() + cu.DAN(weight=2.0), feature_pair(), **FAST)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_weighed_task_stands_in_the_place_of_the_others_task_term(flip: bool) -> None:
+    """The net's gradient is that of 3 L + CORAL, whichever comes first: the task does not count once more."""
+    parts = cu.FixedWeights(weights=(3.0,)), cu.DeepCORAL(weight=2.0)
+    adapter = built(Sum(*reversed(parts)) if flip else Sum(*parts))
+    source, target = leaves()
+    sum(adapter.loss(source, target, 1.0).values()).backward()
+    here, there = double(source.logits, target.logits)
+    apart = torch.cov(here.T) - torch.cov(there.T)
+    coral = 2 * math.tanh(5) * apart.square().sum() / (4 * 3**2)
+    (3 * torch.nn.functional.cross_entropy(here, source.labels) + coral).backward()
+    assert_same([source.logits.grad, target.logits.grad], [here.grad, there.grad])
+
+
+def test_two_that_learn_from_labels_of_different_sides_are_refused_by_name() -> None:
+    for pair in ((cu.Triplet(), cu.L2SP()), (cu.FineTune(), cu.SourceOnly()), (cu.DAN(), cu.TargetOnly())):
+        with pytest.raises(TypeError, match=r"learns from labels of (source|shots) and \w+ from those of"):
+            Sum(*pair)
+
+
+@pytest.mark.parametrize(
+    "game", [cu.SHOT(share=0.5), cu.SHOTIM(share=0.5), cu.ADDA(share=0.5)], ids=lambda g: type(g).__name__
+)
+def test_what_another_strategy_trains_moves_in_both_stages(game: Adapter) -> None:
+    """Among the groups of the first stage's player, a critic would stand still in the second."""
+    _, states, run = trace(copy.deepcopy(game) + cu.MDD())
+    name = next(name for name in states[0] if name.startswith("second.") and name.endswith(".0.weight"))
+    for before, after in zip(states[:-2], states[1:-1], strict=True):  # at the last step the learning rate is 0
+        assert not torch.equal(before[name], after[name])
+    assert "added" in run.optimisers
+
+
+def test_a_third_ones_parameters_move_once_a_step() -> None:
+    run = cu.fit(cu.MCD() + cu.DANN() + cu.MDD(), feature_pair(), **FAST)
+    moved = [id(p) for o in run.optimisers.values() for g in o.param_groups for p in g["params"]]
+    assert len(moved) == len(set(moved))
+    steps = {int(s["step"]) for s in run.optimisers["added"].state.values()}
+    assert steps == {run.epoch * run.steps_per_epoch}
+
+
+def test_strategies_of_places_join_those_that_ask_the_net_themselves() -> None:
+    for game in (cu.FixMatch(), cu.SHOT(), cu.ADDA()):
+        assert cu.fit(game + cu.PooledCORAL(), feature_pair(), **FAST).history["coral"].notna().all()
 
 
 def test_a_sum_shows_its_parts() -> None:

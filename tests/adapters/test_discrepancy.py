@@ -112,11 +112,12 @@ def test_every_move_sees_the_features_as_the_move_before_has_left_them(monkeypat
                 p.add_(0.1 * torch.randn_like(p))
 
 
+@pytest.mark.parametrize("method", [cu.MCD, cu.SWD])
 @pytest.mark.parametrize("fresh", [False, True], ids=["trained head", "fresh head of zeros"])
-def test_the_heads_begin_unequal(fresh: bool) -> None:
+def test_the_heads_begin_unequal(fresh: bool, method: type[Adapter]) -> None:
     """Row 20: equal heads get equal gradients, and never differ."""
     start = cu.fit(cu.SourceOnly(), feature_pair(), **FAST).net
-    run = cu.fit(cu.MCD(), feature_pair(), net=start.with_head(CLASSES) if fresh else start, **FAST)
+    run = cu.fit(method(), feature_pair(), net=start.with_head(CLASSES) if fresh else start, **FAST)
     assert (run.adapter.second.weight - run.net.head.weight).abs().max() > 1e-3
     assert run.history["apart"].max() < -1e-4
 

@@ -30,7 +30,8 @@ def test_a_threshold_is_the_quantile_of_its_own_class() -> None:
     assert found[3].isnan()
 
 
-def test_patches_of_the_maps_are_aligned_as_numpy_finds_their_covariances() -> None:
+@pytest.mark.parametrize("progress", [0.25, 1.0])
+def test_patches_of_the_maps_are_aligned_as_numpy_finds_their_covariances(progress: float) -> None:
     adapter = cu.PooledCORAL(weight=3.0, patch=4)
     adapter.task = cu.Masks()
     views = scene_view(cu.Masks(), 0), scene_view(cu.Masks(), 1, labelled=False)
@@ -46,8 +47,8 @@ def test_patches_of_the_maps_are_aligned_as_numpy_finds_their_covariances() -> N
         ]
         covariances.append(np.cov(np.array(rows).T))
     distance = ((covariances[0] - covariances[1]) ** 2).sum() / (4 * d**2)
-    terms = adapter.loss(*views, 1.0)
-    assert terms["coral"].item() == pytest.approx(3 * math.tanh(5.0) * distance, rel=1e-3)
+    terms = adapter.loss(*views, progress)
+    assert terms["coral"].item() == pytest.approx(3 * math.tanh(5 * progress) * distance, rel=1e-3)
     assert terms["task"].item() == pytest.approx(cu.Masks().loss(views[0]).item())
 
 
@@ -60,13 +61,14 @@ def advent() -> tuple[cu.ADVENT, Batch]:
     return adapter, Batch(*views, lambda images: [net(i) for i in images], cu.Masks().fill)
 
 
-def test_the_net_fools_and_the_critic_tells_apart() -> None:
+@pytest.mark.parametrize("progress", [0.25, 1.0])
+def test_the_net_fools_and_the_critic_tells_apart(progress: float) -> None:
     adapter, batch = advent()
-    moves = adapter.steps(batch, 1.0)
+    moves = adapter.steps(batch, progress)
     terms, players = next(moves)
     judged = [adapter.critic(self_information(view.output.logits)).flatten() for view in (batch.source, batch.target)]
     assert players == ("net",)
-    fooled = 2 * math.tanh(5.0) * np.log1p(np.exp(-judged[1].detach().numpy())).mean()
+    fooled = 2 * math.tanh(5 * progress) * np.log1p(np.exp(-judged[1].detach().numpy())).mean()
     assert terms["fooled"].item() == pytest.approx(fooled, rel=1e-4)
     assert terms["task"].item() == pytest.approx(cu.Masks().loss(batch.source).item())
     terms, players = next(moves)
@@ -92,12 +94,13 @@ def test_the_critics_move_does_not_reach_the_net_and_the_source_is_not_asked_to_
     )
 
 
-def test_only_the_surest_share_of_every_class_is_learned() -> None:
+@pytest.mark.parametrize("progress", [0.25, 1.0])
+def test_only_the_surest_share_of_every_class_is_learned(progress: float) -> None:
     net, adapter = cu.Masks().net((1, 16, 16), CLASSES), cu.ClassBalanced(share=0.25, momentum=0.0)
     adapter.task = cu.Masks()
     adapter.build(net)
     source, target = scene_view(cu.Masks(), 0, n=40), scene_view(cu.Masks(), 1, n=40, labelled=False)
-    terms = adapter.loss(source, target, 1.0)
+    terms = adapter.loss(source, target, progress)
     chances = target.logits.double().softmax(1)
     sure, labels = chances.max(1)
     total, passed = 0.0, 0
@@ -106,7 +109,7 @@ def test_only_the_surest_share_of_every_class_is_learned() -> None:
         least = np.quantile(own, 0.75)
         total -= sum(math.log(p) for p in own if p >= least - 1e-7)
         passed += sum(p >= least - 1e-7 for p in own)
-    assert terms["pseudo"].item() == pytest.approx(math.tanh(5.0) * total / len(sure), rel=1e-3)
+    assert terms["pseudo"].item() == pytest.approx(math.tanh(5 * progress) * total / len(sure), rel=1e-3)
     assert terms["passed"].item() == pytest.approx(passed / len(sure))
 
 

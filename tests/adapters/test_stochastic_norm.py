@@ -107,6 +107,15 @@ def test_a_net_whose_statistics_are_frozen_has_nothing_to_draw() -> None:
     assert all(torch.equal(t, drawn.state_dict()[name]) for name, t in plain.state_dict().items())
 
 
+def test_statistics_are_estimated_without_a_coin() -> None:
+    """What the second layer sees is what the first makes of the batch: by chance, it would differ from call to call."""
+    net, images = nn.Sequential(layer(), layer()), torch.randn(16, 40, 3, 3) + 2
+    cu.nets.estimate_statistics(plain := copy.deepcopy(net), [images])
+    cu.StochNorm(0.5).build(net)
+    cu.nets.estimate_statistics(net, [images])
+    assert all(torch.equal(t, net.state_dict()[name]) for name, t in plain.state_dict().items())
+
+
 @pytest.mark.parametrize("probability", [-0.1, 1.5])
 def test_a_probability_is_between_zero_and_one(probability: float) -> None:
     with pytest.raises(ValueError, match="must lie between 0 and 1"):

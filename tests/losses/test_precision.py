@@ -55,6 +55,23 @@ def test_a_loss_under_autocast_equals_the_float32_loss(name: str) -> None:
     assert inside.item() == pytest.approx(plain.item(), abs=1e-5)
 
 
+OF_MAPS = {
+    "map_distance": lambda a, b: losses.map_distance(a, b, torch.ones(a.shape[1])),
+    "channel_costs": lambda a, b: losses.channel_costs(a, b).sum(),
+    "self_information": lambda a, b: losses.self_information(a).sum(),
+}
+
+
+@pytest.mark.parametrize("name", OF_MAPS)
+def test_a_loss_of_half_precision_maps_is_summed_in_float32(name: str) -> None:
+    """DELTA's hooks hand on what the net made under autocast, as it is (pitfall 45)."""
+    a, b = (points(4, 3 * 20 * 20, seed=seed, dtype=torch.float32).reshape(4, 3, 20, 20).bfloat16() for seed in (0, 1))
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow = OF_MAPS[name](a, b)
+    assert narrow.dtype == torch.float32
+    assert narrow.item() == pytest.approx(OF_MAPS[name](a.float(), b.float()).item(), rel=1e-5)
+
+
 # The weights of the class confusion are detached on purpose: test_self_training.py holds them fixed.
 @pytest.mark.parametrize("name", [name for name in PAIRWISE if name != "minimum_class_confusion"])
 def test_gradients_agree_with_finite_differences(name: str) -> None:

@@ -47,7 +47,9 @@ def test_a_field_ends_where_the_next_label_begins() -> None:
 
 def test_every_strategy_has_a_row_and_every_row_every_column() -> None:
     header, _, *rows = strategy_table.table().splitlines()
-    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == [a.__name__ for a in adapters.ADAPTERS]
+    found = [row.split(" | ")[0].removeprefix("| ") for row in rows]
+    assert sorted(found) == sorted(a.__name__ for a in adapters.ADAPTERS)
+    assert found[:3] == ["SourceOnly", "AdaBN", "TargetOnly"], "family by family"
     assert {row.replace("\\|", "").count("|") for row in rows} == {header.count("|")}
 
 
