@@ -396,7 +396,7 @@ toy.shaded(panels, "Purples", title, words)
 #
 # On two pairs everybody had three seeds and 15 epochs: all players of this lesson on the first, DANN alone on the second, the two of lesson 08 on both. The third pair is MNIST and USPS whole, with two epochs of MNIST's 52,500 training digits. Its record came with the course, and holds two methods to come, MCC and SHOT (lessons 11, 12). Within a pair all had the same pictures, net and augmentation; only the oracle saw target labels.
 #
-# The course chose rates and weights on other pairs; it settled net, epochs and the critic with a look at the first, so its numbers there flatter (`docs/methods.md`). Who wins where?
+# The rate and DANN's critic were searched on other pairs, most other settings taken from papers; net and epochs were settled with a look at the first pair, so its numbers flatter (`docs/methods.md`). Who wins where?
 
 # %% id="tables-of-two-pairs" tags=["experiment", "nbval-ignore-output"]
 import pandas as pd

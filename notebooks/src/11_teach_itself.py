@@ -343,7 +343,7 @@ toy.draw({name: two[0] for name, two in moons.items()}, "Pseudo-labels turn this
 #
 # Six of them on two pairs, three seeds, 15 epochs for everybody. The row to beat is AdaBN: it uses the same unlabelled pictures, and learns nothing from its answers. Every strategy here is normalised for the target in the exam, too, so whoever ends below AdaBN has *lost* by learning.
 #
-# The settings are the package's for all pairs, chosen elsewhere without a target label (`docs/methods.md`). The numbers are records.
+# The settings are the package's, the same for all pairs; `docs/methods.md` says where each comes from. The numbers are records.
 
 # %% id="tables-of-two-pairs" tags=["experiment", "nbval-ignore-output"]
 strategies = [cu.EntropyMinimisation(), cu.MCC(), cu.BNM(), cu.PseudoLabels(), cu.MeanTeacher(), cu.FixMatch()]
