@@ -60,10 +60,10 @@ def answers(places: Sequence[str]) -> str:
     chosen_by = (f"chosen by {told} IM" for told in VALIDATORS.values())
     header = ("pair", "source-only", *chosen_by, "best", "oracle", "below source-only")
     said = [
-        f"In these {len(rows)} tables the choice of {told} information maximisation is the best "
-        f"{sum(b == 0 for b in behind[of])} times and at most {100 * CLOSE:.0f} points behind it "
-        f"{sum(0 < b <= CLOSE for b in behind[of])} times; the farthest is {100 * max(behind[of]):.0f} points behind, "
-        f"and {harmed[of]} {'reads' if harmed[of] == 1 else 'read'} less than source-only."
+        f"Of these {len(rows)} tables, the choice of {told} information maximisation is the best in "
+        f"{sum(b == 0 for b in behind[of])} and at most {100 * CLOSE:.0f} points behind it in "
+        f"{sum(0 < b <= CLOSE for b in behind[of])}; where it is farthest behind, by {100 * max(behind[of]):.0f} points. "
+        f"In {harmed[of]} it reads less than source-only."
         for of, told in VALIDATORS.items()
     ]
     return "\n\n".join((_markdown(header, rows), *said))

@@ -75,6 +75,44 @@ def test_a_word_asks_for_the_fits_of_which_a_setting_names_it(tmp_path, monkeypa
         front_page.fill("<!-- every:a--b:augment --><!-- /every:a--b:augment -->")
 
 
+def test_what_validators_choose_is_told_beside_the_best_and_beside_doing_nothing(tmp_path, monkeypatch) -> None:
+    """Accuracies, and the scores of both validators, of two pairs: the second one's calibrated choice does harm."""
+    from course_utils import compare
+
+    scored = {
+        "a@net -> b@net": {"SourceOnly": (0.50, 1, 1), "AdaBN": (0.60, 2, 5), "DAN": (0.62, 9, 2), "BSP": (0.40, 0, 0)},
+        "a -> c": {"SourceOnly": (0.50, 1, 1), "AdaBN": (0.45, 9, 2), "DAN": (0.70, 2, 9), "BSP": (0.40, 0, 0)},
+    }
+    for pair, methods in scored.items():
+        for seed in range(3):
+            for method, (target, calibrated, plain) in (methods | {"TargetOnly": (0.9, 99, 99)}).items():
+                history = {CALIBRATED: [0.0, calibrated + seed], PLAIN: [0.0, plain - seed]}
+                exam = {"last": {"source": 1.0, "target": target + (seed - 1) / 100}}
+                settings = {"epochs": 2} if pair == "a -> c" else {}
+                record = compare.Record(pair, f"{method}()", seed, settings, "", [], 1, history, exam, [target])
+                compare.write_record(record, tmp_path)
+    monkeypatch.setattr(compare, "RECORDS", tmp_path)
+    told = pair_tables.answers(["a@net--b@net", "a--c:epochs"])
+    assert "| a -> b @net | 0.500 | DAN 0.620 | AdaBN 0.600 | DAN 0.620 | 0.900 | 1 of 3 |" in told
+    assert "| a -> c, epochs | 0.500 | AdaBN 0.450 | DAN 0.700 | DAN 0.700 | 0.900 | 2 of 3 |" in told
+    calibrated, plain = told.splitlines()[-3], told.splitlines()[-1]
+    assert "calibrated information maximisation is the best in 1 and at most 3 points behind it in 0;" in calibrated
+    assert "by 25 points. In 1 it reads less than source-only." in calibrated
+    assert "is the best in 1 and at most 3 points behind it in 1;" in plain and "In 0 it reads less" in plain
+
+
+def test_the_oracle_has_no_score(tmp_path, monkeypatch) -> None:
+    from course_utils import compare
+
+    for seed in range(3):
+        for method in ("SourceOnly", "AdaBN", "TargetOnly"):
+            exam, history = {"last": {"source": 1.0, "target": 0.5}}, {CALIBRATED: [1.0]}
+            record = compare.Record("a -> b", f"{method}()", seed, {}, "", [], 1, history, exam, [0.5])
+            compare.write_record(record, tmp_path)
+    monkeypatch.setattr(compare, "RECORDS", tmp_path)
+    assert "| oracle (TargetOnly) | 0.500 | 0.500 to 0.500 | - |" in pair_tables.every("a--b")
+
+
 def test_a_table_without_its_records_is_refused_with_what_makes_them(tmp_path, monkeypatch) -> None:
     from course_utils import compare
 
