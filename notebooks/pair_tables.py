@@ -62,7 +62,7 @@ def answers(places: Sequence[str]) -> str:
     said = [
         f"Of these {len(rows)} tables, the choice of {told} information maximisation is the best in "
         f"{sum(b == 0 for b in behind[of])} and at most {100 * CLOSE:.0f} points behind it in "
-        f"{sum(0 < b <= CLOSE for b in behind[of])}; where it is farthest behind, by {100 * max(behind[of]):.0f} points. "
+        f"{sum(0 < b <= CLOSE for b in behind[of])}; at the farthest it is {100 * max(behind[of]):.0f} points behind. "
         f"In {harmed[of]} it reads less than source-only."
         for of, told in VALIDATORS.items()
     ]
