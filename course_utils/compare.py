@@ -16,8 +16,9 @@ import pandas as pd
 
 from course_utils import adapters as strategies
 from course_utils import tasks
-from course_utils.adapters.base import Adapter, Sum
+from course_utils.adapters.base import Adapter
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
+from course_utils.adapters.sums import Sum
 from course_utils.data import augmentations, catalog, store
 from course_utils.data.pair import DomainPair
 from course_utils.errors import refuse_misspelt
@@ -156,7 +157,7 @@ def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, 
 
 def fit_hash(adapter: Adapter, settings: dict[str, object]) -> str:
     """The code that a run of this strategy depends on. settings: as a record tells them."""
-    parts = (adapter.first, adapter.second) if isinstance(adapter, Sum) else (adapter,)
+    parts = (adapter, adapter.first, adapter.second) if isinstance(adapter, Sum) else (adapter,)
     told = str(settings.get("augment")), str(settings.get("task"))
     return code_hash(fit, *(type(part) for part in parts), *_augmentations(told[0]), *_tasks(told[1]))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from course_utils import compare
-from course_utils.adapters.base import Adapter, Sum
+from course_utils.adapters.base import Adapter
 from course_utils.adapters.baselines import SourceOnly
 from course_utils.adapters.mixing import CutMix, MixUp
 from course_utils.data import catalog, store
@@ -65,7 +65,7 @@ def measure(row: str, seed: int, on: DomainPair, tests: dict[str, Part]) -> dict
 def made_with() -> dict[str, object]:
     """What a stored matrix must have been made with: code, images, and the rows in full."""
     return {
-        "code": code_hash(measure, corrupted, but=(Sum,)),
+        "code": code_hash(measure, corrupted),
         "data": [catalog.DOMAINS[name].sha256[:12] for name in DATA],
         "rows": {name: f"{adapter!r}, {augment!r}" for name, (adapter, augment) in rows(pair(PAIR)).items()},
         "epochs": EPOCHS,

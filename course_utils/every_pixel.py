@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from course_utils import compare
-from course_utils.adapters.base import Adapter, Sum
+from course_utils.adapters.base import Adapter
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
 from course_utils.adapters.places import ADVENT, ClassBalanced, PooledCORAL
 from course_utils.adapters.self_training import EntropyMinimisation
@@ -117,7 +117,7 @@ def _scores(run: Run, told: UInt8[np.ndarray, "n h w"]) -> dict[str, object]:
 def made_with() -> dict[str, object]:
     """What the stored table must have been made with: code, scenes, and the rows in full."""
     return {
-        "code": code_hash(measure, but=(Sum,)),
+        "code": code_hash(measure),
         "data": compare.data_hash(PAIR),
         "ways": {name: str(way) for name, way in ways().items()},
         "seeds": list(SEEDS),

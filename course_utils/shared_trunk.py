@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from course_utils import compare
-from course_utils.adapters.base import Adapter, Sum
+from course_utils.adapters.base import Adapter
 from course_utils.adapters.baselines import SourceOnly
 from course_utils.adapters.multitask import DWA, FixedWeights, GradNorm, PCGrad, UncertaintyWeights
 from course_utils.data.augment import Augment
@@ -93,7 +93,7 @@ def measure_boxes(start: str, a_class: int, seed: int) -> float:
 def made_with() -> dict[str, object]:
     """What the stored tables must have been made with: code, scenes, and the rows in full."""
     return {
-        "code": code_hash(measure, measure_boxes, but=(Sum,)),
+        "code": code_hash(measure, measure_boxes),
         "data": compare.data_hash(PAIR),
         "rows": {name: f"{task!r}, {adapter!r}" for name, (task, adapter) in rows().items()},
         "shots": list(SHOTS),

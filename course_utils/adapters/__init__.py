@@ -19,6 +19,7 @@ from course_utils.adapters.schedules import Constant, Ganin, Ramp
 from course_utils.adapters.self_training import EntropyMinimisation, FixMatch, PseudoLabels
 from course_utils.adapters.source_free import SHOT, SHOTIM
 from course_utils.adapters.stochastic_norm import StochNorm
+from course_utils.adapters.sums import Sum  # noqa: F401  `+` between strategies
 from course_utils.adapters.test_time import TENT
 from course_utils.adapters.transport import WDGRL, DeepJDOT, SlicedWasserstein
 from course_utils.data.batches import View

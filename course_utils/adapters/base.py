@@ -6,7 +6,6 @@ import dataclasses
 import types
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float
@@ -44,7 +43,7 @@ class Adapter(nn.Module):
     weighs_tasks: whether it has a term for each task of the run, by name, in the place of one task term.
     task, autocast: what is predicted, and the run's precision for what `build` made; `fit` sets both.
 
-    A method that the loop would never call is refused when the class is written.
+    A method that the loop would never call is refused when the class is written. `A() + B()` is their sum (`sums.py`).
     """
 
     HOOKS: ClassVar = ("build", "loss", "steps", "groups", "players", "refresh")
@@ -80,7 +79,7 @@ class Adapter(nn.Module):
     def learns_places(self) -> bool:
         """Whether boxes and masks can be its task: it sees places as rows, and asks for nothing of whole sets."""
         if self.of_places is None:
-            return not (_overrides(self, "steps") or _overrides(self, "refresh"))
+            return not any(getattr(type(self), hook) is not getattr(Adapter, hook) for hook in ("steps", "refresh"))
         return self.of_places
 
     def build(self, net: nn.Module) -> None:
@@ -104,111 +103,3 @@ class Adapter(nn.Module):
 
     def refresh(self, source: View | None, target: View | None) -> None:
         """Before each epoch: ids, features and logits of all training images in evaluation mode, and source labels."""
-
-    def __add__(self, other: Adapter) -> Adapter:
-        return Sum(self, other)
-
-
-@dataclass(eq=False)
-class Sum(Adapter):
-    """`A() + B()`: the sum of both strategies' named terms. The task term, which both have, counts once.
-
-    Where one overrides `steps`, the other's terms join its first objective; where one overrides `players`, its groups
-    are those of the net, and what the other trains is a player of its own, `added`, that moves with these terms. The
-    weighed losses of a strategy that weighs tasks stand in the place of the other's task term.
-    Two that override the same, learn from labels of different sides, or call two terms alike are refused.
-    """
-
-    first: Adapter
-    second: Adapter
-
-    def __post_init__(self) -> None:
-        first, second = type(self.first).__name__, type(self.second).__name__
-        for hook, what in (("steps", "alternate their own steps"), ("players", "say who is optimised")):
-            if _overrides(self.first, hook) and _overrides(self.second, hook):
-                raise TypeError(f"{first} and {second} both {what}: they cannot be summed.")
-        if {"target", "shots"} <= set(self.sides):
-            raise TypeError(f"Of {first} and {second} one looks at all target images and one at the labelled few.")
-        here, there = _labelled(self.first), _labelled(self.second)
-        if not (here <= there or there <= here):
-            raise TypeError(
-                f"{first} learns from labels of {', '.join(here)} and {second} from those of {', '.join(there)}: a sum "
-                "has one task term."
-            )
-        if _overrides(self.second, "steps"):
-            self.first, self.second = self.second, self.first
-        self._apart = False
-
-    @property
-    def sides(self) -> tuple[str, ...]:
-        return tuple(s for s in ("source", "target", "shots") if s in self.first.sides + self.second.sides)
-
-    @property
-    def target_statistics(self) -> bool:
-        return self.first.target_statistics or self.second.target_statistics
-
-    @property
-    def second_view(self) -> Augmentation | None:
-        return self.first.second_view or self.second.second_view
-
-    @property
-    def of_places(self) -> bool:
-        return self.first.learns_places and self.second.learns_places
-
-    @property
-    def unseals(self) -> str | None:
-        return self.first.unseals or self.second.unseals
-
-    @property
-    def weighs_tasks(self) -> bool:
-        return self.first.weighs_tasks or self.second.weighs_tasks
-
-    def build(self, net: nn.Module) -> None:
-        for part in (self.first, self.second):
-            part.task, part.autocast = self.task, self.autocast
-            part.build(net)
-
-    def loss(self, source: View | None, target: View | None, progress: float) -> Terms:
-        return self._joined(self.first.loss(source, target, progress), self.second.loss(source, target, progress))
-
-    def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
-        moves = self.first.steps(batch, progress)
-        terms, players = next(moves)
-        terms = self._joined(terms, self.second.loss(batch.source, batch.target, progress))
-        yield terms, (*players, "added") if self._apart and "added" not in players else players
-        yield from moves
-
-    def groups(self) -> list[dict]:
-        return self.first.groups() + self.second.groups()
-
-    def players(self, net: nn.Module) -> dict[str, list[dict]]:
-        parts = self.first, self.second
-        chooser, other = reversed(parts) if _overrides(self.second, "players") else parts
-        players, added = chooser.players(net), other.groups()
-        # One player would be the net, which moves whenever it is its turn; what is added moves with its own terms.
-        self._apart = len(players) > 1 and bool(added)
-        (players.setdefault("added", []) if self._apart else next(iter(players.values()))).extend(added)
-        return players
-
-    def refresh(self, source: View | None, target: View | None) -> None:
-        for part in (self.first, self.second):
-            part.refresh(source, target)
-
-    def _joined(self, terms: Terms, extra: Terms) -> Terms:
-        if self.weighs_tasks:
-            terms = {name: term for name, term in terms.items() if name != "task"}
-        extra = {name: term for name, term in extra.items() if name != "task"}
-        if twice := set(terms) & set(extra):
-            raise TypeError(f"Both strategies call a term {sorted(twice)[0]!r}: their curves could not be told apart.")
-        return terms | extra
-
-
-def _labelled(adapter: Adapter) -> set[str]:
-    """The sides whose labels are in its task term."""
-    return set(adapter.sides) - (set() if adapter.unseals else {"target"})
-
-
-def _overrides(adapter: Adapter, hook: str) -> bool:
-    if isinstance(adapter, Sum):
-        return any(_overrides(part, hook) for part in (adapter.first, adapter.second))
-    return getattr(type(adapter), hook) is not getattr(Adapter, hook)

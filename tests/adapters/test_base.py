@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 import course_utils as cu
-from course_utils.adapters.base import Adapter, Batch, Sum, Terms
+from course_utils.adapters.base import Adapter, Batch, Terms
+from course_utils.adapters.sums import Sum
 from course_utils.data.batches import View
 from tests.adapters.games import assert_same, built, double, leaves
 from tests.adapters.traces import trace

@@ -10,7 +10,7 @@ import torch
 from scipy import special, stats
 
 import course_utils as cu
-from course_utils.adapters.base import Sum
+from course_utils.adapters.sums import Sum
 from tests.adapters.games import leaves
 from tests.adapters.views import view
 from tests.toys import FAST, feature_pair

@@ -11,7 +11,8 @@ import torch
 
 import course_utils as cu
 from course_utils import adapters, training
-from course_utils.adapters.base import Adapter, Sum
+from course_utils.adapters.base import Adapter
+from course_utils.adapters.sums import Sum
 from course_utils.data.domain import SealedLabelsError
 from course_utils.data.pair import DomainPair
 from tests.toys import FAST, feature_pair, toy_pair
