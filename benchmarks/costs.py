@@ -45,16 +45,16 @@ def main() -> None:
     ratios: dict[str, list[float]] = {a.__name__: [] for a in order if a.__name__ not in known}
     # The first fits of a process load and compile what later ones find ready.
     seconds(cu.SourceOnly, pair)
-    for made in range(1, given.rounds + 1):
+    for turn in range(1, given.rounds + 1):
         before = seconds(cu.SourceOnly, pair)
         for strategy in (a for a in order if a.__name__ in ratios):
             took, after = seconds(strategy, pair), seconds(cu.SourceOnly, pair)
             ratios[strategy.__name__].append(2 * took / (before + after))
-            print(f"round {made}  {strategy.__name__:<20} {ratios[strategy.__name__][-1]:5.2f}", flush=True)
+            print(f"round {turn}  {strategy.__name__:<20} {ratios[strategy.__name__][-1]:5.2f}", flush=True)
             before = after
         costs = known | {name: round(statistics.median(found), 2) for name, found in ratios.items()}
         every = {a.__name__: costs[a.__name__] for a in order}
-        FILE.write_text(json.dumps({"pair": PAIR, "rounds": made, "costs": every}, indent=1) + "\n", encoding="utf-8")
+        FILE.write_text(json.dumps({"pair": PAIR, "costs": every}, indent=1) + "\n", encoding="utf-8")
     for name, found in sorted(ratios.items(), key=lambda item: costs[item[0]]):
         print(f"{name:<20} {costs[name]:5.2f}   {min(found):.2f} to {max(found):.2f}")
 

@@ -1,6 +1,6 @@
 """How the default settings were found: on the development pairs, by a validator, without a target label.
 
-    python3 course.py bench defaults [rates settings features views] [--jobs 2]
+    python3 course.py bench defaults [--only rates settings features views] [--jobs 2]
 
 rates: one learning rate for all strategies. settings: the first strategies' own, at the best of these rates. features,
 views: settings of further strategies at the rate of `fit`, on the development pair of cached features and, where a
@@ -26,6 +26,7 @@ from course_utils.data.catalog import PAIRS
 DIGITS = [name for name, row in PAIRS.items() if row.development and row.size == 28]
 EDGES = ["patches/photo@imagenet_net -> patches/edges@imagenet_net"]
 DECIDES = "CalibratedInformationMaximisation"
+SEARCHES = ("rates", "settings", "features", "views")
 RATES = [(adapter, rate) for adapter in (cu.DAN(), cu.DeepCORAL(), cu.DANN()) for rate in (2e-3, 5e-3, 1e-2, 2e-2)]
 CANDIDATES = [
     *(cu.DAN(weight=w) for w in (1.0, 3.0, 10.0)),
@@ -83,12 +84,12 @@ def search(trials: list[tuple[Adapter, float]], pairs: list[str], by: str, seeds
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("searches", nargs="*", choices=["rates", "settings", "features", "views"])
+    options.add_argument("--only", nargs="+", choices=SEARCHES, default=SEARCHES)
     options.add_argument("--jobs", type=int, default=1)
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     given = options.parse_args()
-    asked, rate = given.searches or ["rates", "settings", "features", "views"], 1e-2
-    if "rates" in asked:
+    rate = 1e-2
+    if "rates" in given.only:
         rate = search(RATES, DIGITS, "rate", given.seeds, given.jobs)["score"].groupby("rate").mean().idxmax()
         print(f"\nlearning rate: {rate}\n")
     for name, candidates, pairs in (
@@ -96,7 +97,7 @@ def main() -> None:
         ("features", ON_FEATURES, EDGES),
         ("views", OF_VIEWS, DIGITS[-1:]),
     ):
-        if name in asked:
+        if name in given.only:
             found = search([(c, rate) for c in candidates], pairs, "settings", given.seeds, given.jobs)["score"]
             print("\nbest:", *(best for _, best in found.groupby("method", sort=False).idxmax()), sep="\n  ")
 

@@ -157,7 +157,7 @@ def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, 
 
 def fit_hash(adapter: Adapter, settings: dict[str, object]) -> str:
     """The code that a run of this strategy depends on. settings: as a record tells them."""
-    parts = (adapter, adapter.first, adapter.second) if isinstance(adapter, Sum) else (adapter,)
+    parts = [part for part in adapter.modules() if isinstance(part, Adapter)]
     told = str(settings.get("augment")), str(settings.get("task"))
     return code_hash(fit, *(type(part) for part in parts), *_augmentations(told[0]), *_tasks(told[1]))
 

@@ -225,7 +225,8 @@ class Run:
             drawn = train.indices[np.random.default_rng(0).permutation(len(train))[:most]]
             # Slower than small batches, and truer: each is normalised by itself on the way up.
             images = inference.batches(train.domain.images, drawn, self.settings.device, larger=4)
-            layers = None if self.adapter.target_statistics else learning_layers(self.net)
+            taken = side == "target" and self.adapter.target_statistics
+            layers = None if taken else learning_layers(self.net)
             with self.settings.autocast(), statistics_of(self.net, images, layers):
                 yield
         else:
@@ -278,7 +279,7 @@ class Run:
 
     def restore(self, state: dict) -> None:
         """Puts a state back. Raises ValueError when it belongs to another run."""
-        if state["identity"] != self.identity:
+        if state["identity"] != self.identity or state["optimisers"].keys() != self.optimisers.keys():
             raise ValueError(
                 f"The checkpoint belongs to another run.\n  checkpoint: {state['identity']}\n"
                 f"  this run:   {self.identity}\nName another file, or remove this one."

@@ -312,8 +312,10 @@ def _select(run: Run) -> None:
 
 def _out_of_patience(run: Run) -> str | None:
     """Why a run has ended before its last epoch, which a checkpoint need not hold."""
-    waited = len(run.scores) - run.selected_epoch if run.scores else 0
-    if run.settings.patience is None or waited < run.settings.patience:
+    if run.settings.patience is None or not run.scores:
+        return None
+    waited = len(run.scores) - run.selected_epoch
+    if waited < run.settings.patience:
         return None
     return f"no better {type(run.settings.validator).__name__} for {waited} epochs"
 

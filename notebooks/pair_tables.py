@@ -20,6 +20,11 @@ CLOSE = 0.03
 def few(pair: str) -> str:
     """Target accuracy of some strategies: mean over the recorded seeds, lowest and highest."""
     table = compare.recorded(pair)
+    if missing := [m for m in FEW if m not in {record.method for record in table.records}]:
+        raise compare.MissingRecordsError(
+            f"results/ has no three seeds of {', '.join(missing)} on {table.pair}: "
+            "`python3 course.py bench results` makes them."
+        )
     rows = [(m, f"{r['target']:.3f}", _spread(r)) for m, r in table.summary().loc[list(FEW)].iterrows()]
     return _markdown((table.pair, "target accuracy", "lowest to highest seed"), rows)
 
@@ -56,14 +61,16 @@ def answers(places: Sequence[str]) -> str:
             harmed[validator] += tried[chosen] < plain
         best = f"{tried.idxmax()} {tried.max():.3f}"
         below = f"{(tried < plain).sum()} of {len(tried) - 1}"
-        rows.append((_label(place, table.pair), f"{plain:.3f}", *choices, best, f"{oracle:.3f}", below))
+        rows.append(
+            (_label(place, table.pair), f"{plain:.3f}", f"{tried['AdaBN']:.3f}", *choices, best, f"{oracle:.3f}", below)
+        )
     chosen_by = (f"chosen by {told} IM" for told in VALIDATORS.values())
-    header = ("pair", "source-only", *chosen_by, "best", "oracle", "below source-only")
+    header = ("pair", "source-only", "AdaBN", *chosen_by, "best", "oracle", "below source-only")
     said = [
         f"Of these {len(rows)} tables, the choice of {told} information maximisation is the best in "
         f"{sum(b == 0 for b in behind[of])} and at most {100 * CLOSE:.0f} points behind it in "
         f"{sum(0 < b <= CLOSE for b in behind[of])}; at the farthest it is {100 * max(behind[of]):.0f} points behind. "
-        f"In {harmed[of]} it reads less than source-only."
+        f"It reads less than source-only in {harmed[of] or 'none'}."
         for of, told in VALIDATORS.items()
     ]
     return "\n\n".join((_markdown(header, rows), *said))

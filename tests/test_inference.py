@@ -22,7 +22,7 @@ def test_batches_do_not_change_the_answer_and_the_order_is_that_of_the_indices(m
         torch.testing.assert_close(found.logits[row], alone.logits[0].detach(), atol=1e-5, rtol=1e-4)
 
 
-def test_no_batch_is_larger_than_its_share_of_memory_and_no_image_is_left_alone(monkeypatch) -> None:
+def test_a_batch_is_its_share_of_memory_and_one_more_where_it_would_be_left_alone(monkeypatch) -> None:
     monkeypatch.setattr(inference, "MOST_NUMBERS", 1000)
     sizes = [len(batch) for batch in inference.batches(np.zeros((10, 1, 20, 20), np.uint8), np.arange(9))]
     assert sizes == [2, 2, 2, 3]

@@ -119,6 +119,11 @@ def test_patience_stops_after_so_many_epochs_without_a_better_score() -> None:
     assert two.epoch == 9
 
 
+def test_patience_of_zero_stops_after_the_first_epoch() -> None:
+    run = cu.fit(cu.SourceOnly(), feature_pair(), patience=0, **FAST)
+    assert run.epoch == 1 and run.stopped and len(run.exam()) == 3
+
+
 def test_a_run_that_patience_ended_is_not_trained_on_when_it_is_asked_for_again(tmp_path) -> None:
     @dataclasses.dataclass(frozen=True)
     class Never:
@@ -347,7 +352,8 @@ def test_an_epoch_shows_each_side_whole_and_in_an_order_of_its_own(n: int, m: in
         train = getattr(pair, side).train
         shown = [id for step, id in views if step < run.steps_per_epoch]
         assert sorted(shown[: len(train)]) == sorted(train.ids.tolist())
-        assert shown != [id for step, id in views if step >= run.steps_per_epoch], "a new order in a new epoch"
+        ids = [id for _, id in views]
+        assert ids[: len(train)] != ids[len(train) : 2 * len(train)], "a new order in a new cycle"
     assert n != m or seen["source"] != seen["target"]
 
 

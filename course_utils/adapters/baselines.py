@@ -50,7 +50,7 @@ class AdaBN(Adapter):
 class TargetOnly(Adapter):
     """Target-only, the oracle: the same network trained on the target's labels.
 
-    Paper: none; the ceiling ("train on target" in Ganin et al. 2016, table 2).
+    Paper: none; the reference that read target labels ("train on target" in Ganin et al. 2016, table 2).
     Minimises  L_y(target).
     Symbols: L_y = task loss.
     Differs from common code: opens the sealed labels on the record, and the run carries the reason.

@@ -17,7 +17,7 @@ from course_utils.adapters.schedules import Ganin, Schedule
 from course_utils.data.augment import Augment
 from course_utils.data.batches import View
 from course_utils.losses import consistency, pseudo_labels
-from course_utils.nets import Net, statistics_of
+from course_utils.nets import Net, batchnorm_layers, statistics_of
 
 
 @dataclass(eq=False)
@@ -70,8 +70,11 @@ class MeanTeacher(Adapter):
     @torch.no_grad()
     def _taught(self, target: View) -> Float[Tensor, "m k"]:
         images = target.images if target.second is None else target.second
+        (net,) = self._net
+        both = zip(batchnorm_layers(net), batchnorm_layers(self.teacher), strict=True)
         # By the batch's own statistics: the net's running ones are a mix where the run keeps the domains apart.
-        with self.autocast(), statistics_of(self.teacher, [images]):
+        learning = [its for mine, its in both if mine.training]
+        with self.autocast(), statistics_of(self.teacher, [images], learning):
             return self.teacher(images).logits.float()
 
     @torch.no_grad()

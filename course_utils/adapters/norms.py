@@ -47,7 +47,7 @@ class SAFN(Adapter):
     Symbols: λ = weight · schedule(progress);  s, t = features `(n, d)`, `(m, d)`;  r = the same norm plus `step`, taken
         for a constant.
     Differs from the paper: r comes from the same pass, as in the authors' code, not from weights of the step before.
-    Can go wrong: its curve says nothing: the value is  2 λ step²  whatever happens. Look at the norms.
+    Can go wrong: its curve is a constant by construction,  2 λ step².  Look at the norms.
     Taught in: notebook 08.
     """
 

@@ -17,9 +17,10 @@ class Sum(Adapter):
     """`A() + B()`: the sum of both strategies' named terms. The task term, which both have, counts once.
 
     Where one overrides `steps`, the other's terms join its first objective; where one overrides `players`, its groups
-    are those of the net, and what the other trains is a player of its own, `added`, that moves with these terms. The
-    weighed losses of a strategy that weighs tasks stand in the place of the other's task term.
-    Two that override the same, learn from labels of different sides, or call two terms alike are refused.
+    are those of the net. Where it has several players, what the other trains is one more, `added`, that moves with
+    these terms. The weighed losses of a strategy that weighs tasks stand in the place of the other's task term.
+    Two that override the same, learn from labels of different sides, or call two terms alike are refused; so are
+    weights of tasks beside a strategy that makes a task term of its own.
     """
 
     first: Adapter
@@ -33,12 +34,18 @@ class Sum(Adapter):
         if {"target", "shots"} <= set(self.sides):
             raise TypeError(f"Of {first} and {second} one looks at all target images and one at the labelled few.")
         here, there = _labelled(self.first), _labelled(self.second)
+        for weighs, other in ((self.first, self.second), (self.second, self.first)):
+            if weighs.weighs_tasks and not other.weighs_tasks and _overrides(other, "steps"):
+                raise TypeError(
+                    f"{type(other).__name__} has a task term of its own: {type(weighs).__name__} cannot weigh it."
+                )
         if not (here <= there or there <= here):
             raise TypeError(
                 f"{first} learns from labels of {', '.join(here)} and {second} from those of {', '.join(there)}: a sum "
                 "has one task term."
             )
-        if _overrides(self.second, "steps"):
+        # The first one's task term is the sum's: it must be that of all labels.
+        if _overrides(self.second, "steps") or (here < there and not _overrides(self.first, "steps")):
             self.first, self.second = self.second, self.first
         self._apart = False
 
@@ -100,7 +107,8 @@ class Sum(Adapter):
     def _joined(self, terms: Terms, extra: Terms) -> Terms:
         if self.weighs_tasks:
             terms = {name: term for name, term in terms.items() if name != "task"}
-        extra = {name: term for name, term in extra.items() if name != "task"}
+        if "task" in terms or self.weighs_tasks:
+            extra = {name: term for name, term in extra.items() if name != "task"}
         if twice := set(terms) & set(extra):
             raise TypeError(f"Both strategies call a term {sorted(twice)[0]!r}: their curves could not be told apart.")
         return terms | extra

@@ -179,6 +179,37 @@ def test_what_another_strategy_trains_moves_in_both_stages(game: Adapter) -> Non
     assert "added" in run.optimisers
 
 
+def test_weights_beside_a_strategy_with_a_task_term_of_its_own_are_refused_by_name() -> None:
+    for pair in ((cu.MixUp(), cu.FixedWeights()), (cu.UncertaintyWeights(), cu.ADDA())):
+        with pytest.raises(TypeError, match=r"(MixUp|ADDA) has a task term of its own: \w+ cannot weigh it"):
+            Sum(*pair)
+
+
+class OfBoth(Adapter):
+    """Learns from the source's labels and the shots' in one task term."""
+
+    sides = ("source", "shots")
+
+    def loss(self, source: View, target: View, progress: float) -> Terms:
+        return {"task": self.task.loss(source) + self.task.loss(target)}
+
+
+class Penalty(Adapter):
+    def loss(self, source: View, target: View, progress: float) -> Terms:
+        return {"length": target.features.square().mean()}
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_task_of_all_labels_is_the_sums_whichever_comes_first(flip: bool) -> None:
+    source, target = leaves()
+    target.labels = torch.arange(5) % 3
+    for parts in ((cu.SourceOnly(), OfBoth()), (cu.DeepCORAL(), Penalty())):
+        both = built(Sum(*reversed(parts)) if flip else Sum(*parts))
+        views = [source] if isinstance(parts[1], Penalty) else [source, target]
+        expected = sum(torch.nn.functional.cross_entropy(v.logits, v.labels) for v in views)
+        assert both.loss(source, target, 1.0)["task"].item() == pytest.approx(expected.item(), rel=1e-6)
+
+
 def test_a_third_ones_parameters_move_once_a_step() -> None:
     run = cu.fit(cu.MCD() + cu.DANN() + cu.MDD(), feature_pair(), **FAST)
     moved = [id(p) for o in run.optimisers.values() for g in o.param_groups for p in g["params"]]

@@ -82,6 +82,8 @@ def test_cmd_of_features_without_bound_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: cu.DAN(weight=-1.0), r"DAN\(weight=-1.0\): weight must be at least 0"),
+        (lambda: cu.DeepCORAL(weight=-1.0), r"DeepCORAL\(weight=-1.0\): weight must be at least 0"),
         (lambda: cu.JAN(weight=-1.0), r"JAN\(weight=-1.0\): weight must be at least 0"),
         (lambda: cu.CMD(weight=-1.0), r"CMD\(weight=-1.0\): weight must be at least 0"),
         (lambda: cu.CMD(moments=0), r"CMD\(moments=0\): moments must be at least 1"),

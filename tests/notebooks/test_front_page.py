@@ -93,12 +93,25 @@ def test_what_validators_choose_is_told_beside_the_best_and_beside_doing_nothing
                 compare.write_record(record, tmp_path)
     monkeypatch.setattr(compare, "RECORDS", tmp_path)
     told = pair_tables.answers(["a@net--b@net", "a--c:epochs"])
-    assert "| a -> b @net | 0.500 | DAN 0.620 | AdaBN 0.600 | DAN 0.620 | 0.900 | 1 of 3 |" in told
-    assert "| a -> c, epochs | 0.500 | AdaBN 0.450 | DAN 0.700 | DAN 0.700 | 0.900 | 2 of 3 |" in told
+    assert "| a -> b @net | 0.500 | 0.600 | DAN 0.620 | AdaBN 0.600 | DAN 0.620 | 0.900 | 1 of 3 |" in told
+    assert "| a -> c, epochs | 0.500 | 0.450 | AdaBN 0.450 | DAN 0.700 | DAN 0.700 | 0.900 | 2 of 3 |" in told
     calibrated, plain = told.splitlines()[-3], told.splitlines()[-1]
     assert "calibrated information maximisation is the best in 1 and at most 3 points behind it in 0;" in calibrated
-    assert "it is 25 points behind. In 1 it reads less than source-only." in calibrated
-    assert "is the best in 1 and at most 3 points behind it in 1;" in plain and "In 0 it reads less" in plain
+    assert "it is 25 points behind. It reads less than source-only in 1." in calibrated
+    assert "is the best in 1 and at most 3 points behind it in 1;" in plain and "source-only in none." in plain
+
+
+def test_a_method_without_its_records_is_missed_by_name(tmp_path, monkeypatch) -> None:
+    from course_utils import compare
+
+    for seed in range(3):
+        for method in ("SourceOnly", "AdaBN", "TargetOnly", "DANN"):
+            exam = {"last": {"source": 1.0, "target": 0.5}}
+            record = compare.Record("a -> b", f"{method}()", seed, {}, "", [], 1, {}, exam, [0.5])
+            compare.write_record(record, tmp_path)
+    monkeypatch.setattr(compare, "RECORDS", tmp_path)
+    with pytest.raises(compare.MissingRecordsError, match="no three seeds of DAN, DeepCORAL on a -> b"):
+        pair_tables.few("a--b")
 
 
 def test_the_oracle_has_no_score(tmp_path, monkeypatch) -> None:
