@@ -134,3 +134,14 @@ def test_the_optimiser_never_sees_the_teacher_and_the_state_holds_it_once() -> N
 def test_settings_out_of_range_are_refused(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_what_is_frozen_has_its_own_statistics_in_the_teacher_too() -> None:
+    """By the batch's, student and teacher would disagree about blocks that neither of them moves."""
+    net = toy_net().freeze("backbone")
+    adapter, images, seen = cu.MeanTeacher(), torch.rand(6, 1, 16, 16), []
+    adapter.build(net.train())
+    adapter.teacher.backbone.register_forward_hook(lambda _, given, output: seen.append((given[0], output)))
+    adapter._taught(View(images, torch.arange(6), None))
+    given, output = seen[-1]
+    torch.testing.assert_close(output, net.backbone.eval()(given))
