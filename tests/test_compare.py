@@ -61,6 +61,13 @@ def test_another_question_is_not_answered_by_an_old_record(records, fits, change
     assert "DAN" in fits
 
 
+def test_the_code_of_a_sum_is_that_of_all_its_parts(monkeypatch) -> None:
+    roots = []
+    monkeypatch.setattr(compare, "code_hash", lambda *found: str(roots.append({root.__name__ for root in found})))
+    compare.fit_hash(cu.DAN() + cu.MCC() + cu.FixMatch(), {})
+    assert {"fit", "Sum", "DAN", "MCC", "FixMatch"} <= roots[0]
+
+
 def test_a_record_made_with_other_code_is_made_again(records, fits, monkeypatch) -> None:
     cu.runs([cu.DAN()], feature_pair(), seeds=(0,), settings=FAST)
     fits.clear()
