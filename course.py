@@ -404,6 +404,9 @@ def data(here: bool, rest: list) -> int:
 def bench(here: bool, rest: list) -> int:
     """run benchmarks/NAME.py for each NAME; what follows the first option goes to each of them"""
     known = sorted(path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py"))
+    if rest and rest[0] in ("-h", "--help"):
+        print(f"usage: course.py bench NAME ... [options of its own]\n\n{bench.__doc__}\n\nNAME: {', '.join(known)}")
+        return 0
     cut = next((at for at, word in enumerate(rest) if word.startswith("-")), len(rest))
     names, options = rest[:cut], rest[cut:]
     if not names or set(names) - set(known):

@@ -1,13 +1,13 @@
 """How the default settings were found: on the development pairs, by a validator, without a target label.
 
-    python3 course.py bench defaults [--only rates settings features views] [--jobs 2]
+    python3 course.py bench defaults [--only rates settings features views critics] [--jobs 2]
 
-rates: one learning rate for all strategies. settings: the first strategies' own, at the best of these rates. features,
-views: settings of further strategies at the rate of `fit`, on the development pair of cached features and, where a
-second view of an image is needed, on one of digits. All of them where none is named. The mean of the
-validator's score at the last step over development pairs and seeds decides; `behind` is the mean difference from the
-best trial of the method, `error` that difference's standard error, and a trial that is behind by less is tied. The
-target accuracy stands beside it for the reader; nothing reads it.
+rates: one learning rate for all strategies. settings: the first strategies' own, at the best of these rates. The
+others: settings of further strategies at the rate of `fit`, on the development pair of cached features (features), on
+one of digits where a second view of an image is needed (views), on both pairs of digits (critics). All of them where
+none is named. The mean of the validator's score at the last step over development pairs and seeds decides; `behind` is
+the mean difference from the best trial of the method, `error` that difference's standard error, and a trial that is
+behind by less is tied. The target accuracy stands beside it for the reader; nothing reads it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from course_utils.data.catalog import PAIRS
 DIGITS = [name for name, row in PAIRS.items() if row.development and row.size == 28]
 EDGES = ["patches/photo@imagenet_net -> patches/edges@imagenet_net"]
 DECIDES = "CalibratedInformationMaximisation"
-SEARCHES = ("rates", "settings", "features", "views")
+SEARCHES = ("rates", "settings", "features", "views", "critics")
 RATES = [(adapter, rate) for adapter in (cu.DAN(), cu.DeepCORAL(), cu.DANN()) for rate in (2e-3, 5e-3, 1e-2, 2e-2)]
 CANDIDATES = [
     *(cu.DAN(weight=w) for w in (1.0, 3.0, 10.0)),
@@ -52,6 +52,11 @@ OF_VIEWS = [
     *(cu.PseudoLabels(threshold=t) for t in (0.8, 0.9, 0.95)),
     *(cu.FixMatch(threshold=t) for t in (0.8, 0.9, 0.95)),
     *(cu.MeanTeacher(weight=w) for w in (3.0, 10.0, 30.0)),
+]
+OF_CRITICS = [
+    strategy(**settings)
+    for strategy in (cu.CDAN, cu.CDANE)
+    for settings in ({}, {"weight": 0.3}, {"weight": 3.0}, {"critic_rate": 3.0}, {"critic_width": 256})
 ]
 
 
@@ -96,6 +101,7 @@ def main() -> None:
         ("settings", CANDIDATES, DIGITS),
         ("features", ON_FEATURES, EDGES),
         ("views", OF_VIEWS, DIGITS[-1:]),
+        ("critics", OF_CRITICS, DIGITS),
     ):
         if name in given.only:
             found = search([(c, rate) for c in candidates], pairs, "settings", given.seeds, given.jobs)["score"]

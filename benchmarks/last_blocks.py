@@ -25,9 +25,12 @@ STRATEGIES = (cu.DAN(), cu.MCC())
 
 def opened() -> tuple[cu.nets.Net, cu.DomainPair]:
     """The net that learns, with a bottleneck and a head as `feature_net` has them, and the pair of its maps."""
-    below, above = cu.nets.split(cu.nets.imagenet_net(), BELOW, SIDE)
+    whole = cu.nets.imagenet_net()
+    below, above = cu.nets.split(whole, BELOW, SIDE)
     domains = (
-        dataclasses.replace(cu.extract(below, cu.domain(name)), name=f"{name}@imagenet_net-maps") for name in SIDES
+        # `weights` of the whole net: what is below is a part of it, whatever its own hash.
+        dataclasses.replace(cu.extract(below, cu.domain(name)), name=f"{name}@imagenet_net-maps", weights=whole.sha256)
+        for name in SIDES
     )
     pair = cu.pair(tuple(domains))
     with torch.random.fork_rng():

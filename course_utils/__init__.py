@@ -1,4 +1,4 @@
-"""Transfer learning across image domains, in a package that can be read in an afternoon.
+"""Transfer learning across image domains, by strategies that can be read in an afternoon.
 
 run = cu.fit(cu.DANN(), cu.pair("mnist-5k -> mnist-m-5k"), seed=0)
 run.exam()
@@ -84,12 +84,14 @@ from course_utils.tasks import Boxes, Labels, Masks, Tasks, TorchvisionBoxes
 from course_utils.training import fit, resume
 
 _LAZY = (
+    "class_shares",
     "compare",
     "coverage",
     "evaluation",
     "every_pixel",
     "explore",
     "few_labels",
+    "frozen",
     "lab",
     "plots",
     "shared_trunk",
@@ -104,6 +106,10 @@ def __getattr__(name: str) -> object:
     if name == "runs":
         return importlib.import_module("course_utils.compare").runs
     raise AttributeError(f"course_utils has no {name!r}.{nearest(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [

@@ -20,9 +20,11 @@ from course_utils.adapters.base import Adapter
 from course_utils.adapters.baselines import AdaBN, SourceOnly, TargetOnly
 from course_utils.adapters.sums import Sum
 from course_utils.data import augmentations, catalog, store
+from course_utils.data.contents import content_hash
 from course_utils.data.pair import DomainPair
 from course_utils.errors import refuse_misspelt
 from course_utils.nets import Net
+from course_utils.nets.pretrained import IMAGENET_NET_SHA256
 from course_utils.provenance import code_hash
 from course_utils.training import fit
 
@@ -61,22 +63,31 @@ class Record:
 
 @dataclass(frozen=True)
 class Table:
-    """The runs of several methods on one pair. Every method stands beside the two baselines and the oracle."""
+    """The runs of several methods on one pair. Every method stands beside the two baselines and the oracle.
+
+    A row is called by its method; where a table has one method under several settings, by the strategy's text.
+    """
 
     pair: str
     records: tuple[Record, ...]
 
     def per_seed(self, rule: str = "last") -> pd.DataFrame:
         """Target test accuracy, one row a method, one column a seed. `rule`: last, selected or peeked."""
-        rows = [(r.method, r.seed, r.exam[rule]["target"]) for r in self.records]
+        if missing := [r.method for r in self.records if rule not in r.exam]:
+            known = ", ".join(self.records[0].exam)
+            raise ValueError(
+                f"{missing[0]} has no epoch by the rule {rule!r}. Known: {known}; without snapshots, last."
+            )
+        rows = [(name, r.seed, r.exam[rule]["target"]) for name, r in self._named()]
         frame = pd.DataFrame(rows, columns=["method", "seed", "target"])
-        order = list(dict.fromkeys(r.method for r in self.records))
+        order = list(dict.fromkeys(name for name, _ in self._named()))
         return frame.pivot_table("target", "method", "seed").loc[order]
 
     def summary(self, rule: str = "last") -> pd.DataFrame:
         """One row a method: source and target accuracy (mean), lowest and highest seed, gain, gap to the oracle."""
         target = self.per_seed(rule)
-        source = pd.DataFrame([(r.method, r.exam[rule]["source"]) for r in self.records], columns=["method", "source"])
+        rows = [(name, r.exam[rule]["source"]) for name, r in self._named()]
+        source = pd.DataFrame(rows, columns=["method", "source"])
         mean = target.mean(axis=1)
         return pd.DataFrame(
             {
@@ -91,7 +102,11 @@ class Table:
 
     def histories(self, seed: int = 0) -> dict[str, pd.DataFrame]:
         """Per-epoch history of each method for one seed."""
-        return {r.method: pd.DataFrame(r.history) for r in self.records if r.seed == seed}
+        return {name: pd.DataFrame(r.history) for name, r in self._named() if r.seed == seed}
+
+    def _named(self) -> list[tuple[str, Record]]:
+        texts = Counter(method for method, _ in {(r.method, r.adapter) for r in self.records})
+        return [(r.method if texts[r.method] == 1 else r.adapter, r) for r in self.records]
 
 
 @refuse_misspelt
@@ -107,8 +122,11 @@ def runs(
     """Fits every strategy for every seed, or reads the record of the same fit.
 
     SourceOnly, AdaBN and TargetOnly are always in the table. settings: options of `fit` for all of them alike.
-    jobs: processes side by side. folder: where new records go; by default the data store.
+    jobs: processes side by side. folder: where new records go; by default the data store. With a strategy, a
+    schedule or a setting of your own all is fitted anew by each call: no record would tell that its code has changed.
     """
+    if isinstance(adapters, Adapter) or isinstance(seeds, int):
+        raise TypeError("cu.runs takes several: cu.runs([cu.DAN(), cu.DANN()], pair, seeds=(0, 1, 2)).")
     if pair.target.shots is not None:
         raise ValueError(
             "A record does not say which labels were open: few_labels.shot_curve compares with few labels."
@@ -116,10 +134,11 @@ def runs(
     settings = settings or {}
     adapters = [SourceOnly(), AdaBN(), *(a for a in adapters if not isinstance(a, _BASELINES)), TargetOnly()]
     wanted = [(adapter, seed) for adapter in adapters for seed in seeds]
-    found = {(repr(a), s): read_record(a, pair, s, settings) for a, s in wanted}
-    missing = [(a, s) for a, s in wanted if found[repr(a), s] is None]
-    found |= {(r.adapter, r.seed): r for r in computed(missing, pair, settings, jobs, folder or own_records())}
-    return Table(pair.name, tuple(found[repr(a), s] for a, s in wanted))
+    data = data_of(pair)
+    found = [read_record(a, pair.name, s, settings, data) if _can_be_kept(a, settings) else None for a, s in wanted]
+    missing = [asked for asked, record in zip(wanted, found, strict=True) if record is None]
+    made = iter(computed(missing, pair, settings, jobs, folder or own_records()))
+    return Table(pair.name, tuple(record or next(made) for record in found))
 
 
 _BASELINES = (SourceOnly, AdaBN, TargetOnly)
@@ -137,6 +156,7 @@ def computed(
 
 def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, object], folder: Path) -> Record:
     """Fits once and keeps the record at once, so that an interrupted table loses one fit and not all."""
+    kept = _can_be_kept(adapter, settings)
     run = fit(adapter, pair, seed=seed, **settings)
     exam = run.exam()
     record = Record(
@@ -144,15 +164,24 @@ def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, 
         adapter=repr(adapter),
         seed=seed,
         settings=_plain(settings),
-        code=fit_hash(adapter, _plain(settings)),
-        data=data_hash(pair.name),
+        code=fit_hash(adapter, _plain(settings)) if kept else "",
+        data=data_of(pair),
         steps=run.epoch * run.steps_per_epoch,
         history={name: [round(v, 5) for v in values] for name, values in run.history.to_dict("list").items()},
         exam={rule: {k: round(float(v), 5) for k, v in row.items()} for rule, row in exam.to_dict("index").items()},
         target_accuracies=[round(a, 5) for a in run.target_accuracies()],
     )
-    write_record(record, folder)
+    if kept:
+        write_record(record, folder)
     return record
+
+
+def _can_be_kept(adapter: Adapter, settings: dict[str, object]) -> bool:
+    """Whether a record tells all: of strategies and settings of the course alone, none of them told by its address."""
+    parts = [part for part in adapter.modules() if isinstance(part, Adapter)]
+    parts += [value for value in settings.values() if not isinstance(value, int | float | str | None)]
+    own = [part for part in parts if not type(part).__module__.startswith("course_utils.")]
+    return not own and " at 0x" not in f"{adapter!r} {_plain(settings)}"
 
 
 def fit_hash(adapter: Adapter, settings: dict[str, object]) -> str:
@@ -180,6 +209,17 @@ def data_hash(pair: str) -> list[str]:
     """
     names = [re.split("[@+]", name)[0] for name in pair.split(" -> ")]
     return [catalog.fingerprint(name) for name in names if name in catalog.DOMAINS]
+
+
+def data_of(pair: DomainPair) -> list[str]:
+    """What both sides' images are, as hashes: those of `data_hash`, and of what is not the course's the contents."""
+    return [
+        catalog.fingerprint(name)
+        if (name := re.split("[@+]", domain.name)[0]) in catalog.DOMAINS
+        and domain.weights in (None, IMAGENET_NET_SHA256)
+        else content_hash(domain)
+        for domain in (pair.source.domain, pair.target.domain)
+    ]
 
 
 def adapter_of(description: str) -> Adapter:
@@ -217,13 +257,13 @@ def own_records() -> Path:
     return store.root() / "results"
 
 
-def read_record(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, object]) -> Record | None:
-    """The record of this very fit made with the present code, or None."""
-    name = record_name(pair.name, repr(adapter), seed, _plain(settings))
+def read_record(adapter: Adapter, pair: str, seed: int, settings: dict[str, object], data: list[str]) -> Record | None:
+    """The record of this very fit made with the present code and of these images, or None."""
+    name = record_name(pair, repr(adapter), seed, _plain(settings))
     for path in (RECORDS / name, own_records() / name):
         if path.exists():
             record = load_record(path)
-            if is_true(record):
+            if record.data == data and record.code == fit_hash(adapter, _plain(settings)):
                 return record
     return None
 

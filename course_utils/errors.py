@@ -7,13 +7,18 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 
+LISTED = 100
+"""Names that a message lists: the 1,200 networks of timm would hide what was said."""
+
 
 def nearest(name: str, known: Iterable[str], at_most: int = 3) -> str:
     """` Did you mean 'dan'? Known: ...`, to be put behind a message about an unknown name."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=at_most, cutoff=0.4)
+    lowered = {candidate.lower(): candidate for candidate in known}  # Dann is nearer to DANN than to Domain
+    close = [lowered[c] for c in difflib.get_close_matches(name.lower(), lowered, n=at_most, cutoff=0.4)]
     hint = f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
-    return f"{hint} Known: {', '.join(known) or 'none'}."
+    more = f" and {len(known) - LISTED:,} more" if len(known) > LISTED else ""
+    return f"{hint} Known: {', '.join(known[:LISTED]) or 'none'}{more}."
 
 
 def refuse_misspelt(function: Callable) -> Callable:

@@ -25,6 +25,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from course_utils import inference
 from course_utils.data.alone import OriginalError, alone
 from course_utils.data.arrays import MappedImages, StoreError
+from course_utils.data.contents import images_hash
 from course_utils.data.domain import Domain
 from course_utils.data.images import ImageFiles
 from course_utils.data.shelf import root
@@ -60,7 +61,12 @@ def extract(net: Net, domain: Domain, layer: str | None = None) -> Domain:
         part = copy.deepcopy(net) if layer is None else net.up_to(layer)
         stored = _stored(part.eval().to(memory_format=torch.channels_last), domain, name, folder, pictures is None)
     return dataclasses.replace(
-        domain, name=name, images=stored[0], pictures=stored[1] if pictures is None else pictures, sha256=None
+        domain,
+        name=name,
+        images=stored[0],
+        pictures=stored[1] if pictures is None else pictures,
+        sha256=None,
+        weights=net.sha256,
     )
 
 
@@ -73,21 +79,9 @@ def _pictures(domain: Domain) -> np.ndarray | ImageFiles | None:
 
 def _key(net: Net, domain: Domain, layer: str | None, thumbnails: bool) -> str:
     # The net's text tells apart what weights do not: another activation, another pooling.
-    images = domain.sha256 or _sha256(domain.images)
+    images = domain.sha256 or images_hash(domain.images)
     parts = (LAYOUT, images, domain.images.shape, net.sha256, net.recipe, net, layer, thumbnails)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-def _sha256(images: np.ndarray | ImageFiles, chunk: int = 256) -> str:
-    digest = hashlib.sha256()
-    if isinstance(images, ImageFiles):
-        for path in images.paths:  # to decode them would take as long as to extract them
-            status = os.stat(path)
-            digest.update(f"{os.fsencode(path)!r} {status.st_size} {status.st_mtime_ns}\n".encode())
-    else:
-        for start in range(0, len(images), chunk):
-            digest.update(np.ascontiguousarray(images[start : start + chunk]))
-    return digest.hexdigest()
 
 
 # -- the net's answers -------------------------------------------------------------------------------------------------

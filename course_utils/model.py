@@ -44,7 +44,7 @@ class Model:
 
         images: uint8 `(n, C, H, W)`, float `(n, C, H, W)` in [0, 1], features `(n, D)`; or the path of an image file
             or of a folder, whose images are cut to their centred square and scaled as in training. A row then has the
-            file's name, and a file that gives no image a `problem` in place of a class.
+            file's path in that folder, and a file that gives no image a `problem` in place of a class.
 
         Raises ValueError for arrays of another shape than the net was trained on, or a net of boxes or masks, and
         FileNotFoundError for no such path.
@@ -60,11 +60,12 @@ class Model:
             )
         files = _files(Path(images))
         # Many files at a time and never all: pixels of a large folder fill the memory.
-        rows = [row for i in range(0, len(files), 512) for row in self._of_files(files[i : i + 512])]
+        home = Path(images) if Path(images).is_dir() else Path(images).parent
+        rows = [row for i in range(0, len(files), 512) for row in self._of_files(files[i : i + 512], home)]
         return pd.DataFrame(rows).set_index("file")
 
-    def _of_files(self, files: Sequence[Path]) -> list[dict[str, object]]:
-        rows, pixels = [{"file": printable(file.name)} for file in files], {}
+    def _of_files(self, files: Sequence[Path], home: Path) -> list[dict[str, object]]:
+        rows, pixels = [{"file": printable(file.relative_to(home))} for file in files], {}
         for row, file in zip(rows, files, strict=True):
             try:
                 pixels[len(pixels)] = (row, read_image(file, *self.shape[:2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ from torch import Tensor
 
 from course_utils import inference
 from course_utils.adapters.base import Adapter
+from course_utils.adapters.checks import at_least
 from course_utils.data.augment import Augmentation
 from course_utils.data.batches import steps_per_epoch
+from course_utils.data.contents import content_hash
 from course_utils.data.domain import Part
 from course_utils.data.pair import DomainPair
 from course_utils.evaluation.validators import Validator
@@ -50,9 +53,25 @@ class Settings:
     device: str
     task: Task
 
+    def __post_init__(self) -> None:
+        for name, lowest in (("epochs", 1), ("batch_size", 1), ("learning_rate", 0), ("weight_decay", 0)):
+            at_least(self, name, lowest)
+        if self.patience is not None:
+            at_least(self, "patience", 0)
+            if not self.snapshots:
+                raise ValueError("patience counts evaluated epochs, and snapshots=False evaluates the last alone.")
+
     def autocast(self) -> torch.autocast:
         """The precision of a forward pass, of the net and of a critic. Losses compute in float32."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.mixed_precision)
+
+
+def began_with(pair: DomainPair, net: Net) -> str:
+    """The images, the open labels and the first weights of a run, as hashes: what its checkpoint belongs to."""
+    few = pair.target.shots
+    shots = "none" if few is None else hashlib.sha256(few.ids.tobytes()).hexdigest()[:12]
+    domains = [content_hash(side.domain) for side in (pair.source, pair.target)]
+    return f"images {' -> '.join(domains)}, open labels {shots}, net {net.sha256[:12]}"
 
 
 @dataclass(frozen=True)
@@ -84,6 +103,7 @@ class Run:
     net: Net
     optimisers: dict[str, torch.optim.Optimizer]
     checkpoint: Path | None = None
+    began: str = ""
     epoch: int = 0
     rows: list[dict[str, float]] = field(default_factory=list)
     evaluations: list[dict[str, np.ndarray]] = field(default_factory=list)
@@ -122,6 +142,7 @@ class Run:
         last: the end of training.  selected: the best epoch by the validator, which saw no target label.
         peeked: the best epoch by the target's test labels, printed to be disbelieved.
         oracle: the last epoch of a run that was trained on target labels, when one is given.
+        Raises ValueError for an oracle that read none, or that is of another pair.
         """
         import pandas as pd
 
@@ -139,6 +160,10 @@ class Run:
             for name, e in epochs.items()
         }
         if oracle is not None:
+            if not oracle.pair.unsealed or oracle.pair.name != self.pair.name:
+                raise ValueError(
+                    f"{oracle!r} is no oracle of {self.pair.name!r}: fit cu.TargetOnly() on the same pair."
+                )
             rows["oracle"] = oracle.exam().loc["last"].to_dict()
         table = pd.DataFrame.from_dict(rows, orient="index").astype({"epoch": int})
         table.attrs["labels"] = self.pair.unsealed or "no target label was read in training or selection"
@@ -260,7 +285,7 @@ class Run:
     @property
     def identity(self) -> str:
         """What must be equal for one run to go on from another's state."""
-        return f"{self.adapter!r} {self.pair.name} {self.seed} {self.settings}"
+        return f"{self.adapter!r} {self.pair.name} {self.seed} {self.settings} {self.began}"
 
     def state(self) -> dict:
         """Everything that training changes, copied. Only tensors, numbers and names: opens with weights_only."""

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_utils.adapters.base import Adapter, Batch, Terms
+from course_utils.asked import opened, refuse_mistaken, refuse_terms, refuse_unlearnable
 from course_utils.data.augment import Augment, Augmentation
 from course_utils.data.batches import Batches, View, generator
 from course_utils.data.domain import Part
@@ -29,7 +30,7 @@ from course_utils.evaluation.validators import (
 from course_utils.inference import ready
 from course_utils.nets import Net, Output, batchnorm_policy
 from course_utils.progress import progress_bar
-from course_utils.run import Run, Settings
+from course_utils.run import Run, Settings, began_with
 from course_utils.tasks import Labels, Task
 from course_utils.tasks.base import check
 
@@ -77,10 +78,12 @@ def fit(
     checkpoint: a file that is written after every epoch and continued from when it exists.
 
     Ctrl-C returns the Run so far; `resume(run)` goes on from its last whole epoch, bit for bit.
-    Raises NotFiniteError naming the term, ValueError for a batch larger than a set, an unknown policy, a head of other
-    classes than the pair's, a strategy that learns from a few target labels where none are open, or one that cannot
-    learn this task; MissingTargetError for targets that a domain, or a head that a net, does not have.
+    Raises NotFiniteError naming the term, TypeError for an argument of another kind and for terms that are no scalars
+    by name, ValueError for a number out of range, a batch larger than a set, an unknown policy, a head of other classes
+    than the pair's, a strategy that learns from a few target labels where none are open, or one that cannot learn this
+    task; MissingTargetError for targets that a domain, or a head that a net, does not have.
     """
+    refuse_mistaken(adapter=adapter, pair=pair, net=net, augment=augment, validator=validator, task=task)
     if adapter.unseals:
         pair = pair.unseal(adapter.unseals)
     settings = Settings(
@@ -98,7 +101,9 @@ def fit(
         task=task or Labels(),
     )
     batchnorm_policy(batchnorm)
-    _refuse_what_cannot_be_learned(adapter, pair, net, settings.task)
+    refuse_unlearnable(adapter, pair, net, settings.task)
+    path = Path(checkpoint) if checkpoint else None
+    state = path and opened(path, adapter)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         shape = pair.source.domain.images.shape[1:]
@@ -113,29 +118,11 @@ def fit(
         player: torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
         for player, groups in adapter.players(net).items()
     }
-    run = Run(adapter, pair, seed, settings, net, optimisers, Path(checkpoint) if checkpoint else None)
-    if run.checkpoint and run.checkpoint.exists():
-        run.restore(torch.load(run.checkpoint, weights_only=True))
+    began = began_with(pair, net) if path else ""
+    run = Run(adapter, pair, seed, settings, net, optimisers, path, began)
+    if state:
+        run.restore(state)
     return resume(run)
-
-
-def _refuse_what_cannot_be_learned(adapter: Adapter, pair: DomainPair, net: Net | None, task: Task) -> None:
-    if task.targets != ("label",) and not adapter.learns_places:
-        raise ValueError(
-            f"{type(adapter).__name__} compares whole images, one class each, and {task!r} asks about places in them. "
-            "A penalty or a reversed gradient sees places as rows; docs/methods.md says which strategies were made for "
-            "them."
-        )
-    if "shots" in adapter.sides and pair.target.shots is None:
-        raise ValueError(
-            f"{type(adapter).__name__} learns from a few target labels, and this pair has none open: "
-            "cu.pair(..., shots=5) opens five a class."
-        )
-    if net is not None and len(net.classes) != len(pair.classes):
-        raise ValueError(
-            f"The net's head tells {len(net.classes)} classes apart and {pair.name!r} has {len(pair.classes)}: "
-            "net.with_head(pair.classes) gives it a fresh one."
-        )
 
 
 def resume(run: Run) -> Run:
@@ -193,6 +180,8 @@ def _epoch(run: Run, batches: dict[str, Batches]) -> dict[str, float]:
         torch.manual_seed(generator(run.seed, step, 2).initial_seed())
         batch = _batch(run, batches, step)
         for terms, players in run.adapter.steps(batch, progress):
+            if step == run.epoch * per_epoch:
+                refuse_terms(terms, run.adapter, (*VALIDATORS, run.settings.validator))
             movers = [run.optimisers[player] for player in players]
             for optimiser in movers:
                 optimiser.zero_grad(set_to_none=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from course_utils.data import catalog, shelf, store, weights
@@ -93,11 +93,16 @@ def _pairs(most: int = 3) -> Iterator[str]:
 def _title(rows: Sequence[DomainRow]) -> str:
     if len(rows) == 1:
         return rows[0].title
-    return f"{rows[0].title.partition(':')[0]}: {', '.join(row.name.partition('/')[2] for row in rows)}"
+    parts = [part for row in rows if (part := row.name.partition("/")[2])]
+    return f"{rows[0].title.partition(':')[0]}: {', '.join(parts)}"
 
 
 def _counted(rows: Sequence[DomainRow]) -> str:
-    return f"{sum(n for row in rows for n in row.counts.values()):,} images, {len(rows[0].classes)} classes"
+    # A set may hold the same images under other classes: then each has a number of its own.
+    images = Counter()
+    for row in rows:
+        images[len(row.classes)] += sum(row.counts.values())
+    return "; ".join(f"{n:,} images, {classes} classes" for classes, n in images.items())
 
 
 def _print(name: str, title: str, facts: str, licence: str) -> None:

@@ -31,6 +31,7 @@ FLOORS = {
     "course_utils.tasks": 3,
     "course_utils.adapters": 4,
     "course_utils.evaluation": 3,
+    "course_utils.asked": 5,
     "course_utils.run": 5,
     "course_utils.test_time": 6,
     "course_utils.training": 6,

@@ -7,10 +7,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 import course_utils as cu
 from course_utils import compare
-from tests.toys import FAST, feature_pair
+from course_utils.data.batches import View
+from course_utils.nets.pretrained import IMAGENET_NET_SHA256
+from tests.toys import FAST, feature_pair, toy_domain, toy_pair
 
 
 @pytest.fixture
@@ -94,6 +98,86 @@ def test_a_record_survives_json_and_leaves_nothing_half_written(records) -> None
     assert compare.Record(**json.loads(path.read_text())) == record
     assert [p.name for p in path.parent.iterdir()] == [path.name] and path.parent.name == "a--b"
     assert dataclasses.replace(record, seed=1).file_name != record.file_name
+
+
+def test_one_method_under_two_settings_has_two_rows(records) -> None:
+    table = cu.runs([cu.DAN(weight=0.0), cu.DAN(weight=9.0), cu.MCC()], feature_pair(), seeds=(0,), settings=FAST)
+    names = [name for name in table.summary().index if name.startswith("DAN")]
+    assert len(names) == 2 and "weight=0.0" in names[0] and "weight=9.0" in names[1]
+    assert names == [name for name in table.histories() if name.startswith("DAN")]
+    alone = cu.runs([cu.DAN(weight=9.0)], feature_pair(), seeds=(0,), settings=FAST).per_seed()
+    assert table.per_seed().loc[names[1]].tolist() == alone.loc["DAN"].tolist()
+    assert "MCC" in table.summary().index
+
+
+def test_other_images_under_the_same_names_are_not_answered_by_an_old_record(records, fits) -> None:
+    question = {"adapters": [cu.DAN()], "seeds": (0,), "settings": FAST}
+    cu.runs(**question, pair=feature_pair())
+    other = feature_pair()
+    other.target.domain.images[0] += 1
+    fits.clear()
+    cu.runs(**question, pair=other)
+    assert fits.count("DAN") == 1
+    fits.clear()
+    cu.runs(**question, pair=other)
+    assert not fits
+
+
+def test_features_of_another_net_are_not_answered_by_the_courses_records() -> None:
+    """By name they would be the same: a domain's and a maker's."""
+    domain = dataclasses.replace(toy_domain(shape=(5,)), name="optdigits@imagenet_net", weights=IMAGENET_NET_SHA256)
+    other = dataclasses.replace(domain, weights="0" * 64)
+    ours, theirs = (
+        compare.data_of(cu.pair((side, dataclasses.replace(side, groups=side.groups + "!"))))
+        for side in (domain, other)
+    )
+    assert ours == compare.data_hash("optdigits@imagenet_net -> optdigits@imagenet_net") != theirs
+    assert cu.nets.imagenet_net().sha256 == IMAGENET_NET_SHA256
+
+
+@dataclasses.dataclass(eq=False)
+class Mine(cu.Adapter):
+    """A learner's own strategy."""
+
+    weight: float = 1.0
+
+    def loss(self, source: View, target: View, progress: float) -> dict[str, Tensor]:
+        return {"task": self.weight * self.task.loss(source)}
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [Mine(), cu.DAN() + Mine(), cu.DAN(schedule=lambda progress: 1.0)],
+    ids=["a strategy", "in a sum", "a schedule"],
+)
+def test_what_no_record_could_tell_is_fitted_each_time(records, fits, adapter: cu.Adapter) -> None:
+    for _ in range(2):
+        fits.clear()
+        table = cu.runs([adapter], feature_pair(), seeds=(0,), settings=FAST)
+        assert fits == [type(adapter).__name__] or len(fits) == 4
+        assert len(table.summary()) == 4
+    assert fits == [type(adapter).__name__]
+
+
+@dataclasses.dataclass(frozen=True)
+class Brighter:
+    """A learner's own augmentation."""
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        return (images / 255 + 0.1).clamp(0, 1)
+
+
+def test_a_setting_of_ones_own_is_fitted_each_time(records, fits) -> None:
+    for _ in range(2):
+        fits.clear()
+        cu.runs([], toy_pair(), seeds=(0,), settings=FAST | {"augment": Brighter()})
+        assert len(fits) == 3
+
+
+def test_a_rule_that_is_none_is_refused_with_those_there_are(records) -> None:
+    table = cu.runs([], feature_pair(), seeds=(0,), settings=FAST)
+    with pytest.raises(ValueError, match="no epoch by the rule 'best'. Known: last, selected, peeked"):
+        table.summary("best")
 
 
 def test_a_misspelt_option_is_refused() -> None:

@@ -84,7 +84,7 @@ def test_other_labels_of_the_same_images_are_not(asked) -> None:
 
 def test_a_hash_that_the_store_knows_is_not_made_again(asked, monkeypatch) -> None:
     known = dataclasses.replace(toy_domain(), sha256="a" * 64)
-    monkeypatch.setattr(extraction, "_sha256", lambda images: pytest.fail("the images were read"))
+    monkeypatch.setattr(extraction, "images_hash", lambda images: pytest.fail("the images were read"))
     extract(toy_net(), known)
     extract(toy_net(), dataclasses.replace(known, sha256="b" * 64))
     assert len(asked) == 2

@@ -62,9 +62,11 @@ def test_a_folder_gives_one_row_a_file_and_says_which_are_no_images(run, tmp_pat
     (tmp_path / "deeper" / "notes.png").write_text("no picture")
     (tmp_path / ".DS_Store").write_text("x")
     found = run.predict(tmp_path)
-    assert list(found.index) == ["0.png", "1.png", "2.png", "notes.png"]
+    assert list(found.index) == ["0.png", "1.png", "2.png", "deeper/notes.png"]
     assert list(found["class"][:3]) == list(run.predict(images)["class"])
-    assert found.loc["notes.png", "class"] is np.nan and "not an image" in found.loc["notes.png", "problem"]
+    assert (
+        found.loc["deeper/notes.png", "class"] is np.nan and "not an image" in found.loc["deeper/notes.png", "problem"]
+    )
     one = run.predict(tmp_path / "1.png")
     assert list(one["class"]) == [found.loc["1.png", "class"]]
 

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_utils.adapters.base import Adapter, Batch, Terms
 from course_utils.adapters.checks import at_least, between
 from course_utils.adapters.critics import Critic, players_of
 from course_utils.adapters.schedules import Ganin, Schedule
+from course_utils.adapters.stages import one_sided
 from course_utils.data.batches import View
 from course_utils.losses import domain_confusion, inverted_labels, reverse_gradient
-from course_utils.nets import Net, Output, running_statistics
+from course_utils.nets import Net
 
 
 @dataclass(eq=False)
@@ -45,7 +46,7 @@ class DANN(Adapter):
         at_least(self, "critic_rate", 0)
         between(self, "smoothing", 0, 1)
 
-    def build(self, net: nn.Module) -> None:
+    def build(self, net: Net) -> None:
         self.critic = Critic(net.width, self.critic_width)
 
     def loss(self, source: View, target: View, progress: float) -> Terms:
@@ -116,13 +117,7 @@ class ADDA(Adapter):
 
     def _learn(self, batch: Batch) -> Float[Tensor, "n d"]:
         """Both views through the one net, of which the target leaves no trace: neither gradient nor statistics."""
-        (net,) = self._net
-        (batch.source.output,) = batch.policy([batch.source.images])
-        batch.source.features, batch.source.logits = batch.source.output
-        with torch.no_grad(), self.autocast(), running_statistics(net):
-            features, logits = net(batch.target.images)
-        batch.target.output = Output(features.float(), logits.float())
-        batch.target.features, batch.target.logits = batch.target.output
+        one_sided(self, *self._net, batch, batch.source, batch.target)
         return batch.source.features.detach()
 
     def _part(self, batch: Batch) -> Float[Tensor, "n d"]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import inspect
 import types
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -15,18 +17,30 @@ from course_utils.adapters.batch import Batch
 from course_utils.data.augment import Augmentation
 from course_utils.data.batches import View
 from course_utils.errors import nearest
+from course_utils.nets import Net
 from course_utils.tasks import Labels, Task
 
 Terms = dict[str, Float[Tensor, ""]]
 
 
 METHODS = (types.FunctionType, staticmethod, classmethod)
+SIDES = (("source", "target"), ("source", "shots"), ("source",), ("target",), ("shots",))
 
 
 class Adapter(nn.Module):
     """One adaptation strategy.
 
-    A subclass is a dataclass of its settings. It may override:
+    A subclass is a dataclass of its settings:
+
+        @dataclass(eq=False)
+        class Closer(cu.Adapter):
+            weight: float = 1.0
+
+            def loss(self, source, target, progress):
+                apart = source.features.mean(0) - target.features.mean(0)
+                return {"task": self.task.loss(source), "means": self.weight * apart.square().sum()}
+
+    It may override:
         build(net)                      make critics and memories as attributes, so that they are moved and saved
         loss(source, target, progress)  the named terms whose sum is minimised
         steps(batch, progress)          only for games that alternate: yields (terms, names of players)
@@ -56,7 +70,18 @@ class Adapter(nn.Module):
 
     def __init_subclass__(cls) -> None:
         if Adapter not in cls.__bases__:
-            raise TypeError(f"{cls.__name__} inherits from another strategy. Share a function in losses.py instead.")
+            raise TypeError(f"{cls.__name__} inherits from another strategy. Share a function in losses/ instead.")
+        if "__init__" in vars(cls):
+            raise TypeError(
+                f"{cls.__name__} writes its own __init__. Declare its settings as fields under @dataclass(eq=False): "
+                "by their text records and checkpoints are told apart."
+            )
+        if cls.sides not in SIDES and not isinstance(cls.sides, property):
+            raise TypeError(f"{cls.__name__}.sides is {cls.sides!r}: choose from {', '.join(map(str, SIDES))}.")
+        attributes = [name for name in inspect.get_annotations(Adapter) if name != "HOOKS"]
+        for name in vars(cls).keys() - set(attributes) - inspect.get_annotations(cls).keys():
+            if close := difflib.get_close_matches(name, attributes, n=1, cutoff=0.8):
+                raise TypeError(f"{cls.__name__}.{name} is never read by the loop. Did you mean {close[0]!r}?")
         for name, member in vars(cls).items():
             if isinstance(member, METHODS) and not name.startswith("_") and name not in cls.HOOKS:
                 raise TypeError(
@@ -65,9 +90,18 @@ class Adapter(nn.Module):
                 )
 
     def __new__(cls, *args: object, **options: object) -> Adapter:
+        if cls.__hash__ is None:
+            raise TypeError(
+                f"{cls.__name__} is under @dataclass, and two runs would compare it by value: @dataclass(eq=False)."
+            )
         known = [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
         for name in set(options) - set(known):
-            raise TypeError(f"{cls.__name__} has no option {name!r}.{nearest(name, known)}")
+            hint = (
+                nearest(name, known)
+                if known
+                else f" Declare it as a field of {cls.__name__} under @dataclass(eq=False)."
+            )
+            raise TypeError(f"{cls.__name__} has no option {name!r}.{hint}")
         self = super().__new__(cls)
         # Here and not in __init__, which the dataclass writes: a Module must exist before its attributes do.
         nn.Module.__init__(self)
@@ -82,10 +116,11 @@ class Adapter(nn.Module):
             return not any(getattr(type(self), hook) is not getattr(Adapter, hook) for hook in ("steps", "refresh"))
         return self.of_places
 
-    def build(self, net: nn.Module) -> None:
+    def build(self, net: Net) -> None:
         """Makes what the strategy trains beside the net."""
 
     def loss(self, source: View, target: View, progress: float) -> Terms:
+        """Scalar tensors by name. progress: the share of all steps that are done, in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} needs a loss(source, target, progress).")
 
     def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
@@ -97,7 +132,7 @@ class Adapter(nn.Module):
         own = list(self.parameters())
         return [{"params": own, "rate": 1.0}] if own else []
 
-    def players(self, net: nn.Module) -> dict[str, list[dict]]:
+    def players(self, net: Net) -> dict[str, list[dict]]:
         """Who is optimised: by default the net and the strategy's own modules, by one optimiser."""
         return {"all": net.groups() + self.groups()}
 

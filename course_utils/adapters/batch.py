@@ -24,7 +24,14 @@ class Batch:
     def forward(self) -> tuple[View | None, View | None]:
         """Features and logits of both views, computed anew at each call: a game's second move needs fresh ones."""
         views = [view for view in (self.source, self.target) if view is not None]
-        for view, output in zip(views, self.policy([view.images for view in views]), strict=True):
-            view.output = output
-            self.fill(view, output)
+        self.pass_through(*views)
         return self.source, self.target
+
+    def pass_through(self, *views: View) -> None:
+        """Fills these views by one forward pass, in which the policy takes each for a domain."""
+        for view, output in zip(views, self.policy([view.images for view in views]), strict=True):
+            self.put(view, output)
+
+    def put(self, view: View, output: Output) -> None:
+        view.output = output
+        self.fill(view, output)

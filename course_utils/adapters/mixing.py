@@ -92,6 +92,6 @@ def _mixed_task(
         batch.source = mixed
     else:
         batch.forward()
-    ((mixed.features, mixed.logits),) = batch.policy([mixed.images])
+    batch.pass_through(mixed)
     other = dataclasses.replace(mixed, labels=mixed.labels[order])
     return {"task": share * adapter.task.loss(mixed) + (1 - share) * adapter.task.loss(other)}

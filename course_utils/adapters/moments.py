@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from course_utils.adapters.base import Adapter, Terms
-from course_utils.adapters.checks import at_least
+from course_utils.adapters.checks import all_positive, at_least
 from course_utils.adapters.schedules import Ganin, Schedule
 from course_utils.data.batches import View
 from course_utils.losses import cmd, coral, jmmd, mean_bandwidths, mmd
@@ -31,6 +31,7 @@ class DAN(Adapter):
 
     def __post_init__(self) -> None:
         at_least(self, "weight", 0)
+        all_positive(self, "factors")
 
     def loss(self, source: View, target: View, progress: float) -> Terms:
         layers = [(source.features, target.features), (source.logits, target.logits)]
@@ -82,6 +83,7 @@ class JAN(Adapter):
 
     def __post_init__(self) -> None:
         at_least(self, "weight", 0)
+        all_positive(self, "factors")
 
     def loss(self, source: View, target: View, progress: float) -> Terms:
         layers = [(source.features, target.features), (source.logits.softmax(1), target.logits.softmax(1))]

@@ -108,9 +108,11 @@ class MapCritic(nn.Sequential):
     """Maps `(n, k, h, w)` to domain logits `(n, 1, h / 8, w / 8)`: each place judged with what lies around it."""
 
     def __init__(self, classes: int, width: int) -> None:
-        first, second = (nn.Conv2d(wide, out, 3, 2, padding=1) for wide, out in ((classes, width), (width, 2 * width)))
-        last = nn.Conv2d(2 * width, 1, 3, 2, padding=1)
-        super().__init__(first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2), last)
+        first, second = (nn.Conv2d(wide, out, 3, 2) for wide, out in ((classes, width), (width, 2 * width)))
+        last = nn.Conv2d(2 * width, 1, 3, 2)
+        # Not padding=1: in bfloat16 the weights that meet only padding would be given gradients that nobody computed.
+        border = nn.ZeroPad2d(1)
+        super().__init__(border, first, nn.LeakyReLU(0.2), border, second, nn.LeakyReLU(0.2), border, last)
 
 
 @dataclass(eq=False)

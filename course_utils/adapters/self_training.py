@@ -106,9 +106,7 @@ class FixMatch(Adapter):
         strong = batch.target.images if batch.target.second is None else batch.target.second
         views = batch.source, batch.target, View(strong, batch.target.ids, None)
         # All three by one call, or the policy `source` would take the last for a source.
-        for view, output in zip(views, batch.policy([view.images for view in views]), strict=True):
-            view.output = output
-            view.features, view.logits = output
+        batch.pass_through(*views)
         labels, kept = pseudo_labels(batch.target.logits, self.threshold)
         pseudo = pseudo_label_cross_entropy(views[2].logits, labels, kept)
         terms = {"task": self.task.loss(batch.source), "pseudo": self.weight * self.schedule(progress) * pseudo}

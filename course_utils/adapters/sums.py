@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torch import nn
-
 from course_utils.adapters.base import Adapter, Batch, Terms
 from course_utils.data.augment import Augmentation
 from course_utils.data.batches import View
+from course_utils.nets import Net
 
 
 @dataclass(eq=False)
@@ -73,7 +72,7 @@ class Sum(Adapter):
     def weighs_tasks(self) -> bool:
         return self.first.weighs_tasks or self.second.weighs_tasks
 
-    def build(self, net: nn.Module) -> None:
+    def build(self, net: Net) -> None:
         for part in (self.first, self.second):
             part.task, part.autocast = self.task, self.autocast
             part.build(net)
@@ -91,7 +90,7 @@ class Sum(Adapter):
     def groups(self) -> list[dict]:
         return self.first.groups() + self.second.groups()
 
-    def players(self, net: nn.Module) -> dict[str, list[dict]]:
+    def players(self, net: Net) -> dict[str, list[dict]]:
         parts = self.first, self.second
         chooser, other = reversed(parts) if _overrides(self.second, "players") else parts
         players, added = chooser.players(net), other.groups()
@@ -125,8 +124,8 @@ def _overrides(adapter: Adapter, hook: str) -> bool:
     return getattr(type(adapter), hook) is not getattr(Adapter, hook)
 
 
-def _add(self: Adapter, other: Adapter) -> Sum:
-    return Sum(self, other)
+def _add(self: Adapter, other: object) -> Sum:
+    return Sum(self, other) if isinstance(other, Adapter) else NotImplemented
 
 
 # Here, where the sum is known: a strategy by itself depends on none.

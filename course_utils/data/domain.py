@@ -28,6 +28,7 @@ class Domain:
     groups: the original behind each image `(N,)`. No original stands in two splits.
     pictures: uint8 thumbnails `(N, C, h, w)` where `images` are features.
     sha256: of the images' bytes, where the store knows it; None once images were selected or changed.
+    weights: the sha256 of the net that made the features, where `images` are features.
 
     Raises ValueError, naming the domain, for arrays that no lesson could use.
     """
@@ -41,9 +42,17 @@ class Domain:
     groups: np.ndarray
     pictures: np.ndarray | None = None
     sha256: str | None = None
+    weights: str | None = None
 
     def __post_init__(self) -> None:
+        if "label" not in self.targets or (lacking := [s for s in SPLITS if s not in self.splits]):
+            absent = "targets lack 'label'" if "label" not in self.targets else f"splits lack {', '.join(lacking)}"
+            raise ValueError(f"{self.name}: {absent}. A domain has targets={{'label': ...}} and the splits {SPLITS}.")
         images, labels = self.images, self.targets["label"]
+        if not isinstance(images, np.ndarray | ImageFiles):
+            raise ValueError(f"{self.name}: images are a {type(images).__name__}; expected a NumPy array.")
+        if not isinstance(self.classes, tuple):
+            raise ValueError(f"{self.name}: classes are a {type(self.classes).__name__}; expected a tuple of names.")
         if images.ndim not in (2, 4) or len(images) == 0:
             raise ValueError(
                 f"{self.name}: images have the shape {images.shape}; expected (N, C, H, W) uint8 or "
@@ -52,14 +61,25 @@ class Domain:
         wanted = np.dtype("uint8" if images.ndim == 4 else "float32")
         if images.dtype != wanted:
             raise ValueError(f"{self.name}: images are {images.dtype}; expected {wanted}.")
+        if images.ndim == 4 and images.shape[3] in (1, 3) and images.shape[1] not in (1, 3):
+            raise ValueError(
+                f"{self.name}: images have the shape {images.shape}, with the channels last; expected (N, C, H, W): "
+                "images.transpose(0, 3, 1, 2)."
+            )
+        if images.ndim == 2 and not np.isfinite(images).all():
+            raise ValueError(f"{self.name}: features hold NaN or infinity.")
         if _is_constant(images):
             raise ValueError(
                 f"{self.name}: every pixel has the value {images.flat[0]}. "
                 "Look at how the files were read before anything is trained on them."
             )
-        for what, array in {"label": labels, "ids": self.ids, "groups": self.groups}.items():
+        for what, array in {**self.targets, "ids": self.ids, "groups": self.groups}.items():
             if len(array) != len(images):
                 raise ValueError(f"{self.name}: {len(array)} {what} for {len(images)} images.")
+        if labels.dtype.kind not in "iu":
+            raise ValueError(
+                f"{self.name}: labels are {labels.dtype}; expected whole numbers, 0 for {self.classes[0]!r}."
+            )
         outside = labels[(labels < 0) | (labels >= len(self.classes))]
         if len(outside):
             raise ValueError(

@@ -23,6 +23,9 @@ CHUNK = 512
 FEWEST = 3
 """Different images that a class needs: with fewer it could not be learned and scored."""
 
+FEWEST_OF_A_SPLIT = 2
+"""A distance between domains takes two points of each."""
+
 
 class Skipped(NamedTuple):
     """A file that is in the folder and in no domain."""
@@ -77,6 +80,8 @@ def folder(path: str | Path, size: int = 128) -> Folder:
     Raises FolderError with all that is not as it should be: a class that one domain lacks, a level of folders too many
     or too few, a class with fewer than three different images, a single class.
     """
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"size={size!r}: give the side of an image in whole pixels, such as 128.")
     root = Path(path).expanduser()
     inside = entries(root)
     homes = [entry for entry in inside if entry.is_dir()]
@@ -178,8 +183,11 @@ def _poor_classes(name: str, contents: _Contents) -> Iterator[str]:
 
 def _domain(name: str, contents: _Contents) -> Domain:
     splits = completed_splits(contents.labels, {}, seed=0, groups=contents.groups)
-    if not all(map(len, splits.values())):
-        raise FolderError(f"{name} has so many copies of few images that train, validation and test cannot be made.")
+    if min(map(len, splits.values())) < FEWEST_OF_A_SPLIT:
+        raise FolderError(
+            f"{name} has so few different images that train, validation and test cannot have two each: ten a class are "
+            "a beginning."
+        )
     return Domain(
         name=name,
         images=contents.images,

@@ -207,7 +207,10 @@ def _difference(original: Original, checked: Checked) -> str:
 def _no_source_helped(original: Original, set_name: str, troubles: Sequence[tuple[str, Exception]]) -> OriginalError:
     by_hand = f"`python3 course.py data import {set_name} PATH` takes a file that you have."
     if not troubles:
-        return FetchError(f"{original.name} has no address: its publisher hands it out on request. {by_hand}")
+        return FetchError(
+            f"{original.name} is not fetched by the course: `python3 course.py data card {set_name}` says who has it. "
+            f"{by_hand}"
+        )
     told = "".join(f"\n  {source} {trouble}" for source, trouble in troubles)
     kind = ChecksumError if any(isinstance(trouble, ChecksumError) for _, trouble in troubles) else FetchError
     return kind(

@@ -64,10 +64,16 @@ class DomainPair:
             side.test.take(np.sort(rng.permutation(len(side.test))[:most])) for side in (self.source, self.target)
         )
 
+    def _told(self) -> str:
+        few, all_ = self.target.shots, f"{len(self.target.train):,}"
+        if self.unsealed:
+            return f"{all_} labelled"
+        return f"{all_} unlabelled" if few is None else f"{len(few):,} labelled of {all_}"
+
     def __repr__(self) -> str:
         return (
             f"DomainPair({self.name!r}: {len(self.source.train):,} labelled source and "
-            f"{len(self.target.train):,} unlabelled target images to train on, "
+            f"{self._told()} target images to train on, "
             f"{len(self.target.test):,} target images to score)"
         )
 
@@ -91,6 +97,11 @@ def pair(which: str | tuple[Domain, Domain], shots: int | Literal["all"] | None 
             sides = [_restrict(side, row.classes) for side in sides]
         source, target = (_reshape(side, row.channels, row.size) for side in sides)
     else:
+        if not (isinstance(which, tuple | list) and len(which) == 2 and all(isinstance(d, Domain) for d in which)):
+            raise PairError(
+                f"{which!r} is no pair: give a name, cu.pair('mnist-5k -> mnist-m-5k'), or two domains, "
+                "cu.pair((cu.domain('mnist-5k'), mine))."
+            )
         source, target = which
         if source.images.ndim == target.images.ndim == 4:
             channels = max(source.images.shape[1], target.images.shape[1])
@@ -204,8 +215,10 @@ def _resized(domain: Domain, size: int) -> dict[str, np.ndarray]:
 def _few_labels(train: Part, shots: int | Literal["all"], seed: int) -> Part:
     if shots == "all":
         return dataclasses.replace(train, split="shots", sealed=False)
-    if shots < 1:
-        raise ValueError(f"{shots} labels a class are none to learn from: ask for 1 or more, or for no shots at all.")
+    if not isinstance(shots, int | np.integer) or shots < 1:
+        raise ValueError(
+            f"{shots!r} labels a class are none to learn from: ask for 1 or more, for 'all', or for no shots."
+        )
     labels = train.domain.labels[train.indices]
     rng = np.random.default_rng(seed)
     chosen = []

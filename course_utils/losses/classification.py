@@ -11,8 +11,6 @@ from course_utils.losses.precision import full_precision
 
 
 @full_precision
-def cross_entropy(
-    logits: Float[Tensor, "n classes"], labels: torch.Tensor, smoothing: float = 0.0
-) -> Float[Tensor, ""]:
+def cross_entropy(logits: Float[Tensor, "n classes"], labels: torch.Tensor) -> Float[Tensor, ""]:
     """The mean over the batch of `-log p(label)`."""
-    return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    return functional.cross_entropy(logits, labels)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_utils.data.batches import View
+from course_utils.data.domain import SealedLabelsError
 from course_utils.data.objects import check_objects
 from course_utils.data.pair import DomainPair
 from course_utils.nets import Net, Output
@@ -50,6 +51,16 @@ class Task(Protocol):
     def kept(self, output: Output) -> dict[str, Tensor]: ...
     def rows(self, kept: Arrays, truth: Arrays) -> Tensor: ...
     def scores(self, kept: Arrays, truth: Arrays, classes: tuple[str, ...]) -> dict[str, float]: ...
+
+
+def refuse_sealed(view: View) -> None:
+    """Raises SealedLabelsError where a loss is asked of images whose answers are not open."""
+    if view.labels is None and view.truth is None:
+        raise SealedLabelsError(
+            "A loss was asked of images whose labels are sealed. Nobody has labelled the target: learn the task from "
+            "the source, self.task.loss(source), and take of the target what needs no label. cu.pair(..., shots=k) "
+            "opens k labels a class."
+        )
 
 
 def check(task: Task, pair: DomainPair, net: Net) -> None:

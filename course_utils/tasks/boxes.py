@@ -15,7 +15,7 @@ from course_utils.evaluation.detection import average_precision
 from course_utils.losses.detection import box_giou, heat_map_focal, heat_maps, owners
 from course_utils.nets import Net, Output
 from course_utils.nets.boxes import STRIDE, AnchorFree, detections, detector
-from course_utils.tasks.base import Arrays
+from course_utils.tasks.base import Arrays, refuse_sealed
 
 EVERY = 2  # cells, both ways, between two that strategies align
 VISIBLE = 0.25  # of a box's area: with less of it inside the image nothing is asked
@@ -54,6 +54,7 @@ class Boxes:
 
     def loss(self, view: View) -> Float[Tensor, ""]:
         """The focal loss of the heat maps plus the GIoU loss of the boxes."""
+        refuse_sealed(view)
         logits, box, label = view.output.logits, view.truth["box"], view.truth["box_label"]
         heat = heat_maps(box, label, logits.shape[1] - 4, *logits.shape[2:])
         return heat_map_focal(logits[:, :-4], heat) + box_giou(logits[:, -4:], box, label)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from course_utils import losses
 from course_utils.data.batches import View
 from course_utils.nets import MapClassifier, Net, Output, default_net
-from course_utils.tasks.base import Arrays
+from course_utils.tasks.base import Arrays, refuse_sealed
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Labels:
 
     def loss(self, view: View) -> Float[Tensor, ""]:
         """Cross-entropy of a labelled view."""
+        refuse_sealed(view)
         return losses.cross_entropy(view.logits, view.labels)
 
     def moved(self, truth: Arrays, maps: Float[Tensor, "n 2 3"], size: tuple[int, int]) -> Arrays:

@@ -16,7 +16,7 @@ from course_utils.nets.detectors import one_stage
 from course_utils.nets.detectors import torchvision_detector as detector
 from course_utils.nets.one_stage import OneStage
 from course_utils.nets.pyramid import places_of
-from course_utils.tasks.base import Arrays, MissingTargetError
+from course_utils.tasks.base import Arrays, MissingTargetError, refuse_sealed
 from course_utils.tasks.boxes import Boxes
 
 EVERY = 4  # places between two that strategies align
@@ -63,6 +63,7 @@ class TorchvisionBoxes(Boxes):
 
     def loss(self, view: View) -> Float[Tensor, ""]:
         """The sum of torchvision's terms."""
+        refuse_sealed(view)
         return sum(self.kind.losses(view.output.logits, view.truth["box"], view.truth["box_label"]).values())
 
     def kept(self, output: Output) -> dict[str, Tensor]:

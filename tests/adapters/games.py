@@ -1,19 +1,41 @@
-"""What games are tested with: a net for the views of `views.py`, and gradients in double precision."""
+"""What games are tested with: a small one, a net for the views of `views.py`, and gradients in double precision."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 import course_utils as cu
-from course_utils.adapters.base import Adapter
+from course_utils.adapters.base import Adapter, Batch, Terms
 from course_utils.data.batches import View
 from course_utils.nets import Net
 from tests.adapters.views import view
 
 CLASSES = ("a", "b", "c")
+
+
+@dataclass(eq=False)
+class Game(Adapter):
+    """Two players in turn: a critic sees the domains first, then the net answers with fresh features."""
+
+    def build(self, net: nn.Module) -> None:
+        self.critic = nn.Linear(net.width, 1)
+
+    def steps(self, batch: Batch, progress: float) -> Iterator[tuple[Terms, tuple[str, ...]]]:
+        _, target = batch.forward()
+        yield {"critic": self.critic(target.features.detach()).square().mean()}, ("critic",)
+        source, target = batch.forward()
+        yield (
+            {"task": self.task.loss(source), "answer": self.critic(target.features).square().mean()},
+            ("net",),
+        )
+
+    def players(self, net: nn.Module) -> dict[str, list[dict]]:
+        return {"critic": self.groups(), "net": net.groups()}
 
 
 def net_of_width(width: int = 4) -> Net:

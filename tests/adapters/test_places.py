@@ -10,6 +10,7 @@ import torch
 
 import course_utils as cu
 from course_utils.adapters.base import Batch
+from course_utils.adapters.places import MapCritic
 from course_utils.losses import class_thresholds, conditional_entropy, self_information
 from tests.tasks.scenes import CLASSES, FAST, scene_pair, scene_view
 
@@ -153,3 +154,17 @@ def test_advent_makes_the_target_surer_than_source_only_leaves_it() -> None:
     options = FAST | {"epochs": 6}
     plain, advent = (cu.fit(a, scene_pair(), task=cu.Masks(), **options) for a in (cu.SourceOnly(), cu.ADVENT(1.0)))
     assert advent.history["Entropy"].iloc[-1] > plain.history["Entropy"].iloc[-1]
+
+
+def test_a_critic_of_one_place_learns_nothing_from_its_border() -> None:
+    """In bfloat16 a convolution that pads by itself leaves gradients of what met only padding unwritten."""
+    critic = MapCritic(16, 32)
+    for _ in range(3):
+        critic.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            answer = critic(torch.randn(64, 16, 1, 1))
+        answer.float().square().sum().backward()
+        for weight in (p for p in critic.parameters() if p.ndim == 4):
+            border = weight.grad.clone()
+            border[:, :, 1, 1] = 0
+            assert not border.any() and weight.grad[:, :, 1, 1].abs().sum() > 0

@@ -185,7 +185,10 @@ def test_what_a_stick_lacks_is_told(server, folder, tmp_path):
 
 
 def test_a_file_without_an_address_says_where_it_comes_from(folder):
-    with pytest.raises(FetchError, match="no address: its publisher hands it out on request.*data import digits PATH"):
+    with pytest.raises(
+        FetchError,
+        match="is not fetched by the course: .python3 course.py data card digits. says.*data import digits PATH",
+    ):
         fetch(original(), folder)
 
 

@@ -214,8 +214,20 @@ def test_copies_of_few_images_cannot_be_split(tmp_path: Path) -> None:
     for name in ("hammer", "saw"):
         for i in range(60):
             shutil.copy(root / "web" / name / "000.png", root / "web" / name / f"copy-{i}.png")
-    with pytest.raises(FolderError, match="so many copies of few images"):
+    with pytest.raises(FolderError, match="so few different images"):
         folder(root, size=8)
+
+
+def test_a_validation_of_one_image_could_not_be_compared(tmp_path: Path) -> None:
+    root = make(tmp_path, shop={"hammer": 3, "saw": 3}, web={"hammer": 3, "saw": 3})
+    with pytest.raises(FolderError, match="shop has so few different images.*cannot have two each"):
+        folder(root, size=8)
+
+
+@pytest.mark.parametrize("size", [0, -3])
+def test_a_size_that_is_none_is_refused(tools: Path, size: int) -> None:
+    with pytest.raises(ValueError, match=rf"size={size}: give the side of an image in whole pixels"):
+        folder(tools, size=size)
 
 
 def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
@@ -224,7 +236,7 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_that_are_not_utf8_become_printable_classes(tmp_path: Path) -> None:
-    root = make(tmp_path / "tools", web={"s\udce4ge": 4, "saw": 4})
+    root = make(tmp_path / "tools", web={"s\udce4ge": 10, "saw": 10})
     mine = folder(root, size=8)
     assert mine["web"].classes == ("saw", "s\\udce4ge") and repr(mine).encode()
     assert set(SPLITS) == set(mine["web"].splits)

@@ -35,6 +35,13 @@ def changed(**fields: object) -> cu.Domain:
         ({"targets": {"label": np.full(60, 3)}}, r"label 3 is outside 0\.\.2 \(60 of 60"),
         ({"targets": {"label": np.full(60, -1)}}, "label -1 is outside"),
         ({"targets": {"label": np.zeros(59, np.int64)}}, "59 label for 60 images"),
+        ({"targets": {"label": np.zeros(60)}}, "labels are float64; expected whole numbers, 0 for 'zero'"),
+        ({"targets": {"label": np.full(60, "zero")}}, "labels are <U4; expected whole numbers"),
+        ({"targets": {"label": np.zeros(60, np.int64), "mask": np.zeros((5, 16, 16))}}, "5 mask for 60 images"),
+        ({"targets": {"class": np.zeros(60, np.int64)}}, "targets lack 'label'"),
+        ({"splits": {"train": np.arange(60)}}, "splits lack validation, test"),
+        ({"images": np.zeros((60, 8, 8, 3), np.uint8)}, r"channels last; expected \(N, C, H, W\)"),
+        ({"images": np.full((60, 5), np.nan, np.float32)}, "features hold NaN"),
         ({"ids": np.arange(3)}, "3 ids for 60 images"),
         (
             {"splits": {"train": np.arange(60), "validation": np.arange(3), "test": np.arange(0)}},
@@ -198,3 +205,5 @@ def test_the_probe_is_the_same_in_every_run() -> None:
 def test_representations_say_what_a_person_needs() -> None:
     assert repr(toy_domain()) == "Domain('toy', 60 of 1x16x16, 3 classes)"
     assert "36 labelled source and 45 unlabelled target images" in repr(toy_pair())
+    assert "36 labelled source and 9 labelled of 45 target images" in repr(toy_pair(shots=3))
+    assert "36 labelled source and 45 labelled target images" in repr(toy_pair().unseal("to see"))

@@ -24,6 +24,11 @@ def test_list_names_every_domain_with_its_size_and_state(run):
     assert "mnist-5k -> mnist-m-5k\n" in pairs and "(development)" in pairs
 
 
+def test_a_set_under_two_lists_of_classes_counts_each_and_names_what_has_a_name(run):
+    (line,) = [line for line in run("list")[1].splitlines() if "oxford-pets" in line]
+    assert "Oxford-IIIT Pet: cats-and-dogs (7,349 images, 37 classes; 3,680 images, 2 classes, " in line
+
+
 def test_many_pairs_of_the_same_two_sets_take_one_line(run):
     printed = run("list")[1].split("\nPairs:\n")[1].splitlines()
     assert "  pacs/* -> pacs/*  (12 pairs)" in printed

@@ -165,6 +165,12 @@ def test_bench_runs_each_name_with_the_options(course, runner):
     assert runner.commands[-2:] == [f"{course.PYTHON} {script} --rounds 3" for script in scripts]
 
 
+def test_bench_helps_with_its_names_and_runs_nothing(course, runner, capsys):
+    (course.ROOT / "benchmarks" / "loop.py").touch()
+    assert course.main(["bench", "--help"]) == 0
+    assert "NAME: loop" in capsys.readouterr().out and runner.commands == []
+
+
 @pytest.mark.parametrize("words", [["bench"], ["bench", "lop"], ["bench", "_shared"]])
 def test_bench_without_a_known_name_lists_the_names(course, runner, capsys, words):
     for name in ("loop", "results", "_shared"):
