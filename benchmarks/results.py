@@ -44,7 +44,7 @@ TABLES = [
 ]
 """Pair, strategies, and the settings of `fit` that differ from its defaults: each row is one table of a lesson."""
 
-PUBLISHED = (cu.DANN(), cu.CDANE(), cu.MCC(), cu.SHOT())
+PUBLISHED = (cu.DANN(), cu.CDANE(), cu.MCC(), cu.SHOT(), cu.FixMatch())
 WHOLE_SETS = [
     ("mnist -> usps", PUBLISHED, {"epochs": 2, "snapshots": False}),
     ("usps -> mnist", PUBLISHED, {"epochs": 2, "snapshots": False}),

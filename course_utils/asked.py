@@ -15,8 +15,8 @@ from course_utils.evaluation.validators import Validator
 from course_utils.nets import Net
 from course_utils.tasks import Task
 
-OWN_COLUMNS = ("epoch", "source_", "probe_")
-"""How the columns of a history begin that the loop writes itself."""
+OWN_COLUMNS = ("source_", "probe_")
+"""How columns of a history begin that the loop writes itself, beside the epoch and the validators."""
 KINDS = {
     "adapter": (Adapter, "cu.DAN()"),
     "pair": (DomainPair, 'cu.pair("mnist-5k -> mnist-m-5k")'),
@@ -62,7 +62,7 @@ def refuse_unlearnable(adapter: Adapter, pair: DomainPair, net: Net | None, task
 
 def refuse_terms(terms: object, adapter: Adapter, validators: Sequence[Validator]) -> None:
     """Raises TypeError for anything but scalar tensors by name, ValueError for a name that the loop has taken."""
-    name, taken = type(adapter).__name__, [type(validator).__name__ for validator in validators]
+    name, taken = type(adapter).__name__, ("epoch", *dict.fromkeys(type(v).__name__ for v in validators))
     if not isinstance(terms, dict) or not terms:
         raise TypeError(f"{name}'s loss gave {terms!r}: give its terms by name, {{'task': ..., 'distance': ...}}.")
     for term, value in terms.items():
@@ -70,19 +70,22 @@ def refuse_terms(terms: object, adapter: Adapter, validators: Sequence[Validator
             shape = f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"{value!r}"
             raise TypeError(f"{name}'s term {term!r} is {shape}: a term is a tensor of one number, without dimensions.")
         if term in taken or str(term).startswith(OWN_COLUMNS):
-            raise ValueError(f"{name} calls a term {term!r}, and the history has that column already: rename it.")
+            raise ValueError(
+                f"{name} calls a term {term!r}. The history's own columns are {', '.join(taken)}, and what begins with "
+                "source_ or probe_: rename the term."
+            )
 
 
-def opened(checkpoint: Path, adapter: Adapter) -> dict | None:
-    """The state in a checkpoint file, or None where there is none yet.
+def opened(checkpoint: Path, text: str) -> dict | None:
+    """The state in a checkpoint file, or None where there is none yet. text: of the strategy and the settings.
 
-    Raises FileNotFoundError where its folder is missing, ValueError where the file is no checkpoint, or the strategy's
+    Raises OSError where the file cannot be read or its folder is missing, ValueError where it is no checkpoint, or the
     text, by which it is known, is another one in each process.
     """
-    if " at 0x" in repr(adapter):
+    if " at 0x" in text:
         raise ValueError(
-            f"A checkpoint is known by its strategy's text, and this one is told by an address: {adapter!r}. Make the "
-            "schedule a dataclass with __call__, as cu.Adapter's own are."
+            "A checkpoint is known by the text of its strategy and settings, and part of it is told by an address: "
+            f"{text}. Make what you wrote yourself a dataclass with __call__, as cu.adapters.Ramp is."
         )
     if not checkpoint.parent.is_dir():
         raise FileNotFoundError(
@@ -92,10 +95,10 @@ def opened(checkpoint: Path, adapter: Adapter) -> dict | None:
         return None
     try:
         state = torch.load(checkpoint, weights_only=True)
+    except OSError:
+        raise
     except Exception as error:  # whatever a file of another kind makes of torch
-        raise ValueError(
-            f"{checkpoint} is damaged or no checkpoint ({error}). Name another file, or remove it."
-        ) from error
+        raise ValueError(f"{checkpoint} is damaged or no checkpoint. Name another file, or remove it.") from error
     if not isinstance(state, dict) or "identity" not in state:
         raise ValueError(f"{checkpoint} holds no run's state. Name another file, or remove it.")
     return state

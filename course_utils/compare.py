@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import numbers
 import os
 import re
 from collections import Counter
@@ -22,9 +23,10 @@ from course_utils.adapters.sums import Sum
 from course_utils.data import augmentations, catalog, store
 from course_utils.data.contents import content_hash
 from course_utils.data.pair import DomainPair
+from course_utils.data.pair import pair as pair_of
 from course_utils.errors import refuse_misspelt
-from course_utils.nets import Net
-from course_utils.nets.pretrained import IMAGENET_NET_SHA256
+from course_utils.extract import extract
+from course_utils.nets import Net, imagenet_net
 from course_utils.provenance import code_hash
 from course_utils.training import fit
 
@@ -125,7 +127,7 @@ def runs(
     jobs: processes side by side. folder: where new records go; by default the data store. With a strategy, a
     schedule or a setting of your own all is fitted anew by each call: no record would tell that its code has changed.
     """
-    if isinstance(adapters, Adapter) or isinstance(seeds, int):
+    if isinstance(adapters, Adapter) or isinstance(seeds, numbers.Number):
         raise TypeError("cu.runs takes several: cu.runs([cu.DAN(), cu.DANN()], pair, seeds=(0, 1, 2)).")
     if pair.target.shots is not None:
         raise ValueError(
@@ -150,18 +152,21 @@ def computed(
     """Fits each strategy with its seed, `jobs` at a time, and keeps each record in `folder` at once."""
     from joblib import Parallel, delayed
 
-    fits = (delayed(_compute)(adapter, pair, seed, settings, folder) for adapter, seed in wanted)
+    # The text is the parent's: a child would tell a function by an address of its own.
+    fits = (delayed(_compute)(adapter, repr(adapter), pair, seed, settings, folder) for adapter, seed in wanted)
     return Parallel(n_jobs=max(1, min(jobs, len(wanted))))(fits)
 
 
-def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, object], folder: Path) -> Record:
+def _compute(
+    adapter: Adapter, text: str, pair: DomainPair, seed: int, settings: dict[str, object], folder: Path
+) -> Record:
     """Fits once and keeps the record at once, so that an interrupted table loses one fit and not all."""
     kept = _can_be_kept(adapter, settings)
     run = fit(adapter, pair, seed=seed, **settings)
     exam = run.exam()
     record = Record(
         pair=pair.name,
-        adapter=repr(adapter),
+        adapter=text,
         seed=seed,
         settings=_plain(settings),
         code=fit_hash(adapter, _plain(settings)) if kept else "",
@@ -177,11 +182,20 @@ def _compute(adapter: Adapter, pair: DomainPair, seed: int, settings: dict[str, 
 
 
 def _can_be_kept(adapter: Adapter, settings: dict[str, object]) -> bool:
-    """Whether a record tells all: of strategies and settings of the course alone, none of them told by its address."""
-    parts = [part for part in adapter.modules() if isinstance(part, Adapter)]
-    parts += [value for value in settings.values() if not isinstance(value, int | float | str | None)]
-    own = [part for part in parts if not type(part).__module__.startswith("course_utils.")]
-    return not own and " at 0x" not in f"{adapter!r} {_plain(settings)}"
+    """Whether a record tells all: of strategies and settings of the course alone."""
+    return not _is_own([adapter, *settings.values()])
+
+
+def _is_own(value: object) -> bool:
+    """Whether this, or a part of it, runs code that the course does not hold. A net is told by its weights."""
+    if value is None or isinstance(value, str | numbers.Number | Net):
+        return False
+    if isinstance(value, list | tuple):
+        return any(map(_is_own, value))
+    if not type(value).__module__.startswith("course_utils."):
+        return True
+    parts = dataclasses.fields(value) if dataclasses.is_dataclass(value) else []
+    return any(_is_own(getattr(value, part.name)) for part in parts)
 
 
 def fit_hash(adapter: Adapter, settings: dict[str, object]) -> str:
@@ -212,14 +226,26 @@ def data_hash(pair: str) -> list[str]:
 
 
 def data_of(pair: DomainPair) -> list[str]:
-    """What both sides' images are, as hashes: those of `data_hash`, and of what is not the course's the contents."""
-    return [
-        catalog.fingerprint(name)
-        if (name := re.split("[@+]", domain.name)[0]) in catalog.DOMAINS
-        and domain.weights in (None, IMAGENET_NET_SHA256)
-        else content_hash(domain)
-        for domain in (pair.source.domain, pair.target.domain)
-    ]
+    """`data_hash` of a pair that holds what the course's own of this name does; else hashes of what it holds."""
+    contents, own = content_hash(pair), _own_pair(pair.name)
+    return data_hash(pair.name) if own is not None and contents == content_hash(own) else contents
+
+
+def _own_pair(name: str) -> DomainPair | None:
+    """The course's pair of this name, of images or of features of the ImageNet network, where its images are here."""
+    sides = [side.partition("@") for side in name.split(" -> ")]
+    if any(
+        base not in catalog.DOMAINS or not store.is_built(catalog.DOMAINS[base]) or maker not in ("", "imagenet_net")
+        for base, _, maker in sides
+    ):
+        return None
+    if name in catalog.PAIRS:
+        return pair_of(name)
+    domains = [store.domain(base) for base, _, _ in sides]
+    if sides[0][2]:
+        net = imagenet_net()
+        domains = [extract(net, domain) for domain in domains]
+    return pair_of(tuple(domains))
 
 
 def adapter_of(description: str) -> Adapter:

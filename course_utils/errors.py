@@ -14,8 +14,9 @@ LISTED = 100
 def nearest(name: str, known: Iterable[str], at_most: int = 3) -> str:
     """` Did you mean 'dan'? Known: ...`, to be put behind a message about an unknown name."""
     known = sorted(known)
-    lowered = {candidate.lower(): candidate for candidate in known}  # Dann is nearer to DANN than to Domain
-    close = [lowered[c] for c in difflib.get_close_matches(name.lower(), lowered, n=at_most, cutoff=0.4)]
+    lowered = [candidate.lower() for candidate in known]  # Dann is nearer to DANN than to Domain
+    near = difflib.get_close_matches(name.lower(), dict.fromkeys(lowered), n=at_most, cutoff=0.4)
+    close = [candidate for one in near for candidate in known if candidate.lower() == one]
     hint = f" Did you mean {' or '.join(repr(c) for c in close)}?" if close else ""
     more = f" and {len(known) - LISTED:,} more" if len(known) > LISTED else ""
     return f"{hint} Known: {', '.join(known[:LISTED]) or 'none'}{more}."

@@ -66,7 +66,6 @@ def extract(net: Net, domain: Domain, layer: str | None = None) -> Domain:
         images=stored[0],
         pictures=stored[1] if pictures is None else pictures,
         sha256=None,
-        weights=net.sha256,
     )
 
 

@@ -65,7 +65,7 @@ class Model:
         return pd.DataFrame(rows).set_index("file")
 
     def _of_files(self, files: Sequence[Path], home: Path) -> list[dict[str, object]]:
-        rows, pixels = [{"file": printable(file.relative_to(home))} for file in files], {}
+        rows, pixels = [{"file": printable(file.relative_to(home).as_posix())} for file in files], {}
         for row, file in zip(rows, files, strict=True):
             try:
                 pixels[len(pixels)] = (row, read_image(file, *self.shape[:2]))

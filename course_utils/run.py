@@ -59,7 +59,9 @@ class Settings:
         if self.patience is not None:
             at_least(self, "patience", 0)
             if not self.snapshots:
-                raise ValueError("patience counts evaluated epochs, and snapshots=False evaluates the last alone.")
+                raise ValueError(
+                    "patience counts evaluated epochs, and snapshots=False evaluates the last alone: give one of them."
+                )
 
     def autocast(self) -> torch.autocast:
         """The precision of a forward pass, of the net and of a critic. Losses compute in float32."""
@@ -67,11 +69,9 @@ class Settings:
 
 
 def began_with(pair: DomainPair, net: Net) -> str:
-    """The images, the open labels and the first weights of a run, as hashes: what its checkpoint belongs to."""
-    few = pair.target.shots
-    shots = "none" if few is None else hashlib.sha256(few.ids.tobytes()).hexdigest()[:12]
-    domains = [content_hash(side.domain) for side in (pair.source, pair.target)]
-    return f"images {' -> '.join(domains)}, open labels {shots}, net {net.sha256[:12]}"
+    """The images, the open labels and the net before its first step, as hashes: what a checkpoint belongs to."""
+    text = hashlib.sha256(repr(net).encode()).hexdigest()[:12]  # tells what weights do not: another activation
+    return f"images {' -> '.join(content_hash(pair))}, net {text} {net.sha256[:12]}"
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ class Run:
     settings: Settings
     net: Net
     optimisers: dict[str, torch.optim.Optimizer]
+    began: str
     checkpoint: Path | None = None
-    began: str = ""
     epoch: int = 0
     rows: list[dict[str, float]] = field(default_factory=list)
     evaluations: list[dict[str, np.ndarray]] = field(default_factory=list)
@@ -142,7 +142,7 @@ class Run:
         last: the end of training.  selected: the best epoch by the validator, which saw no target label.
         peeked: the best epoch by the target's test labels, printed to be disbelieved.
         oracle: the last epoch of a run that was trained on target labels, when one is given.
-        Raises ValueError for an oracle that read none, or that is of another pair.
+        Raises ValueError for a run whose strategy reads no target label, or that is of another pair.
         """
         import pandas as pd
 
@@ -160,7 +160,8 @@ class Run:
             for name, e in epochs.items()
         }
         if oracle is not None:
-            if not oracle.pair.unsealed or oracle.pair.name != self.pair.name:
+            reads = oracle.adapter.unseals or "shots" in oracle.adapter.sides
+            if not reads or oracle.pair.name != self.pair.name:
                 raise ValueError(
                     f"{oracle!r} is no oracle of {self.pair.name!r}: fit cu.TargetOnly() on the same pair."
                 )

@@ -103,7 +103,7 @@ def fit(
     batchnorm_policy(batchnorm)
     refuse_unlearnable(adapter, pair, net, settings.task)
     path = Path(checkpoint) if checkpoint else None
-    state = path and opened(path, adapter)
+    state = path and opened(path, f"{adapter!r} {settings}")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         shape = pair.source.domain.images.shape[1:]
@@ -118,8 +118,7 @@ def fit(
         player: torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
         for player, groups in adapter.players(net).items()
     }
-    began = began_with(pair, net) if path else ""
-    run = Run(adapter, pair, seed, settings, net, optimisers, path, began)
+    run = Run(adapter, pair, seed, settings, net, optimisers, began_with(pair, net), path)
     if state:
         run.restore(state)
     return resume(run)

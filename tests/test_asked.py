@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import course_utils as cu
 from course_utils.adapters.base import Adapter, Terms
 from course_utils.data.batches import View
 from course_utils.data.domain import SealedLabelsError
-from tests.toys import CLASSES, FAST, feature_pair
+from tests.tasks.scenes import scene_view
+from tests.toys import CLASSES, FAST, feature_pair, toy_pair
 
 ROOT = Path(__file__).parents[1]
 
@@ -151,6 +153,12 @@ def test_a_loss_of_sealed_labels_says_that_they_are_sealed() -> None:
         fit(Peeking())
 
 
+@pytest.mark.parametrize("task", [cu.Labels(), cu.Masks(), cu.Boxes()], ids=lambda task: type(task).__name__)
+def test_every_tasks_loss_says_that_labels_are_sealed(task: object) -> None:
+    with pytest.raises(SealedLabelsError, match="labels are sealed"):
+        task.loss(scene_view(task, labelled=False))
+
+
 # -- checkpoints -------------------------------------------------------------------------------------------------------
 
 
@@ -159,10 +167,22 @@ def test_a_checkpoint_in_no_folder_is_refused_before_training(tmp_path) -> None:
         fit(checkpoint=tmp_path / "nowhere" / "run.pt")
 
 
+def test_a_run_without_a_file_takes_the_state_of_one_with(tmp_path) -> None:
+    kept = fit(checkpoint=tmp_path / "run.pt")
+    run = fit(seed=0)
+    run.restore(torch.load(tmp_path / "run.pt", weights_only=True))
+    assert run.rows == kept.rows
+
+
+def test_a_folder_is_no_damaged_checkpoint(tmp_path) -> None:
+    with pytest.raises(IsADirectoryError):
+        fit(checkpoint=tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"text", b"", b"PK\x03\x04 and no more"], ids=["text", "empty", "cut off"])
 def test_a_file_that_is_no_checkpoint_is_refused_by_name(tmp_path, content: bytes) -> None:
     (tmp_path / "run.pt").write_bytes(content)
-    with pytest.raises(ValueError, match=r"run.pt is damaged or no checkpoint .*Name another file, or remove it"):
+    with pytest.raises(ValueError, match=r"run.pt is damaged or no checkpoint. Name another file, or remove it"):
         fit(checkpoint=tmp_path / "run.pt")
 
 
@@ -177,6 +197,18 @@ def test_a_schedule_that_is_told_by_its_address_has_no_checkpoint(tmp_path) -> N
         fit(cu.DAN(schedule=lambda progress: 1.0), checkpoint=tmp_path / "run.pt")
 
 
+class Nameless:
+    """A validator that is told by its address."""
+
+    def score(self, source: object, target: object) -> float:
+        return 0.0
+
+
+def test_a_validator_that_is_told_by_its_address_has_no_checkpoint(tmp_path) -> None:
+    with pytest.raises(ValueError, match="told by an address"):
+        fit(validator=Nameless(), checkpoint=tmp_path / "run.pt")
+
+
 @dataclass(frozen=True)
 class Half:
     def __call__(self, progress: float) -> float:
@@ -189,7 +221,7 @@ def test_a_schedule_of_ones_own_with_a_text_has_one(tmp_path) -> None:
     assert again.rows == run.rows
 
 
-@pytest.mark.parametrize("other", ["net", "shots", "images"])
+@pytest.mark.parametrize("other", ["net", "activation", "shots", "images"])
 def test_a_checkpoint_of_another_net_of_other_shots_or_other_images_is_refused(tmp_path, other: str) -> None:
     path = tmp_path / "run.pt"
     pair, shots = feature_pair(shots=1), feature_pair(shots=3)
@@ -198,6 +230,8 @@ def test_a_checkpoint_of_another_net_of_other_shots_or_other_images_is_refused(t
     changed = {"pair": pair, "net": net}
     if other == "net":
         torch.nn.init.zeros_(net.head.weight)
+    elif other == "activation":
+        net.bottleneck.append(torch.nn.Tanh())
     elif other == "shots":
         changed["pair"] = shots
     else:
@@ -209,8 +243,13 @@ def test_a_checkpoint_of_another_net_of_other_shots_or_other_images_is_refused(t
 # -- the oracle --------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_read_no_target_label_is_no_oracle() -> None:
+def test_a_run_whose_strategy_reads_no_target_label_is_no_oracle() -> None:
     run, oracle = fit(), cu.fit(cu.TargetOnly(), feature_pair(), **FAST)
     assert "oracle" in run.exam(oracle).index
-    with pytest.raises(ValueError, match=r"is no oracle of .*: fit cu.TargetOnly\(\) on the same pair"):
-        run.exam(fit(cu.SourceOnly()))
+    assert "oracle" in run.exam(cu.fit(cu.FineTune(), feature_pair(shots=3), **FAST)).index
+    for none in (fit(cu.SourceOnly()), cu.fit(cu.TargetOnly(), toy_pair(), **FAST)):
+        none.pair = none.pair if none.pair.unsealed else none.pair.unseal("to see")
+        if none.pair.source.domain.images.ndim == 4:
+            none.pair = dataclasses.replace(none.pair, name="another")
+        with pytest.raises(ValueError, match=r"is no oracle of .*: fit cu.TargetOnly\(\) on the same pair"):
+            run.exam(none)

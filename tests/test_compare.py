@@ -13,8 +13,7 @@ from torch import Tensor
 import course_utils as cu
 from course_utils import compare
 from course_utils.data.batches import View
-from course_utils.nets.pretrained import IMAGENET_NET_SHA256
-from tests.toys import FAST, feature_pair, toy_domain, toy_pair
+from tests.toys import FAST, feature_pair, toy_pair
 
 
 @pytest.fixture
@@ -123,16 +122,26 @@ def test_other_images_under_the_same_names_are_not_answered_by_an_old_record(rec
     assert not fits
 
 
-def test_features_of_another_net_are_not_answered_by_the_courses_records() -> None:
-    """By name they would be the same: a domain's and a maker's."""
-    domain = dataclasses.replace(toy_domain(shape=(5,)), name="optdigits@imagenet_net", weights=IMAGENET_NET_SHA256)
-    other = dataclasses.replace(domain, weights="0" * 64)
-    ours, theirs = (
-        compare.data_of(cu.pair((side, dataclasses.replace(side, groups=side.groups + "!"))))
-        for side in (domain, other)
-    )
-    assert ours == compare.data_hash("optdigits@imagenet_net -> optdigits@imagenet_net") != theirs
-    assert cu.nets.imagenet_net().sha256 == IMAGENET_NET_SHA256
+def test_the_courses_records_answer_for_the_courses_own_pair_alone() -> None:
+    """By name alone, turned images, fewer of them and features of another net would be answered by its records."""
+    pair = cu.pair("optdigits -> mnist-5k")
+    told = compare.data_hash(pair.name)
+    assert compare.data_of(pair) == told
+    target, train = pair.target.domain, pair.target.train
+    negative = dataclasses.replace(target, images=255 - target.images)
+    fewer = dataclasses.replace(pair, target=dataclasses.replace(pair.target, train=train.take(np.arange(50))))
+    for other in (cu.pair((pair.source.domain, negative)), fewer, pair.unseal("to see")):
+        assert other.name == pair.name and compare.data_of(other) != told
+
+
+def test_features_of_the_imagenet_network_are_the_courses_and_those_of_an_altered_one_are_not() -> None:
+    net = cu.nets.imagenet_net()
+    for altered in (False, True):
+        if altered:
+            torch.nn.init.zeros_(next(net.parameters()))
+        sides = [cu.extract(net, cu.domain(f"patches/{style}")) for style in ("photo", "edges")]
+        pair = cu.pair(tuple(sides))
+        assert (compare.data_of(pair) == compare.data_hash(pair.name)) is not altered
 
 
 @dataclasses.dataclass(eq=False)
@@ -145,10 +154,18 @@ class Mine(cu.Adapter):
         return {"task": self.weight * self.task.loss(source)}
 
 
+@dataclasses.dataclass(frozen=True)
+class Half:
+    """A learner's own schedule."""
+
+    def __call__(self, progress: float) -> float:
+        return 0.5
+
+
 @pytest.mark.parametrize(
     "adapter",
-    [Mine(), cu.DAN() + Mine(), cu.DAN(schedule=lambda progress: 1.0)],
-    ids=["a strategy", "in a sum", "a schedule"],
+    [Mine(), cu.DAN() + Mine(), cu.DAN(schedule=lambda progress: 1.0), cu.DAN(schedule=Half())],
+    ids=["a strategy", "in a sum", "a function as schedule", "a class as schedule"],
 )
 def test_what_no_record_could_tell_is_fitted_each_time(records, fits, adapter: cu.Adapter) -> None:
     for _ in range(2):
@@ -167,11 +184,25 @@ class Brighter:
         return (images / 255 + 0.1).clamp(0, 1)
 
 
-def test_a_setting_of_ones_own_is_fitted_each_time(records, fits) -> None:
+@pytest.mark.parametrize("augment", [Brighter(), cu.RandomConvolution() + Brighter()], ids=["alone", "in a chain"])
+def test_a_setting_of_ones_own_is_fitted_each_time(records, fits, augment: object) -> None:
     for _ in range(2):
         fits.clear()
-        cu.runs([], toy_pair(), seeds=(0,), settings=FAST | {"augment": Brighter()})
+        cu.runs([], toy_pair(), seeds=(0,), settings=FAST | {"augment": augment})
         assert len(fits) == 3
+
+
+def test_numbers_of_numpy_are_settings_as_others_are(records, fits) -> None:
+    for _ in range(2):
+        fits.clear()
+        cu.runs([], feature_pair(), seeds=(0,), settings=FAST | {"learning_rate": np.float64(0.01)})
+    assert not fits
+
+
+def test_a_function_as_schedule_has_one_row_in_two_processes(records) -> None:
+    adapter = cu.DAN(schedule=lambda progress: 1.0)
+    table = cu.runs([adapter], feature_pair(), seeds=(0, 1), settings=FAST, jobs=2)
+    assert table.per_seed().notna().all(axis=None) and len(table.summary()) == 4
 
 
 def test_a_rule_that_is_none_is_refused_with_those_there_are(records) -> None:

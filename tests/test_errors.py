@@ -19,6 +19,10 @@ def test_capital_letters_do_not_count(asked: str, meant: str) -> None:
         getattr(cu, asked)
 
 
+def test_names_that_differ_by_a_capital_are_both_found() -> None:
+    assert "Did you mean 'Domain' or 'domain'" in nearest("Domian", cu.__all__)
+
+
 def test_a_long_list_is_cut_and_its_nearest_name_still_found() -> None:
     told = nearest("resnet_1100", [f"resnet{n}" for n in range(1200)])
     assert "Did you mean 'resnet1100'" in told and told.endswith(f"and {1200 - LISTED:,} more.")

@@ -68,6 +68,7 @@ def test_a_folder_gives_one_row_a_file_and_says_which_are_no_images(run, tmp_pat
         found.loc["deeper/notes.png", "class"] is np.nan and "not an image" in found.loc["deeper/notes.png", "problem"]
     )
     one = run.predict(tmp_path / "1.png")
+    assert list(one.index) == ["1.png"]
     assert list(one["class"]) == [found.loc["1.png", "class"]]
 
 

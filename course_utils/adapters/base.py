@@ -23,6 +23,13 @@ from course_utils.tasks import Labels, Task
 Terms = dict[str, Float[Tensor, ""]]
 
 
+def _fields_declared(cls: type) -> list[str]:
+    try:
+        return list(inspect.get_annotations(cls))
+    except NameError:  # of a type that is defined further down
+        return []
+
+
 METHODS = (types.FunctionType, staticmethod, classmethod)
 SIDES = (("source", "target"), ("source", "shots"), ("source",), ("target",), ("shots",))
 
@@ -78,9 +85,10 @@ class Adapter(nn.Module):
             )
         if cls.sides not in SIDES and not isinstance(cls.sides, property):
             raise TypeError(f"{cls.__name__}.sides is {cls.sides!r}: choose from {', '.join(map(str, SIDES))}.")
-        attributes = [name for name in inspect.get_annotations(Adapter) if name != "HOOKS"]
-        for name in vars(cls).keys() - set(attributes) - inspect.get_annotations(cls).keys():
-            if close := difflib.get_close_matches(name, attributes, n=1, cutoff=0.8):
+        attributes = [name for name in vars(Adapter) if name.islower() and not callable(vars(Adapter)[name])]
+        for name, value in vars(cls).items():
+            declared = name.startswith("_") or name in attributes or callable(value) or name in _fields_declared(cls)
+            if not declared and (close := difflib.get_close_matches(name, attributes, n=1, cutoff=0.85)):
                 raise TypeError(f"{cls.__name__}.{name} is never read by the loop. Did you mean {close[0]!r}?")
         for name, member in vars(cls).items():
             if isinstance(member, METHODS) and not name.startswith("_") and name not in cls.HOOKS:

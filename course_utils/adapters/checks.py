@@ -24,12 +24,13 @@ def all_positive(owner: object, name: str) -> None:
     """Raises ValueError where the setting `name` is no tuple of at least one number, all above 0."""
     values = getattr(owner, name)
     numeric = isinstance(values, tuple) and all(isinstance(v, numbers.Real) and 0 < v < math.inf for v in values)
-    if not values or not numeric:
+    if not numeric or not values or any(isinstance(v, bool) for v in values):
         raise _refusal(owner, name, "a tuple of numbers above 0")
 
 
 def _number(owner: object, name: str) -> numbers.Real:
-    value, whole = getattr(owner, name), inspect.get_annotations(type(owner)).get(name, "").startswith("int")
+    value, declared = getattr(owner, name), inspect.get_annotations(type(owner)).get(name)
+    whole = declared is int or str(declared).startswith("int")
     kind = numbers.Integral if whole else numbers.Real
     if not isinstance(value, kind) or isinstance(value, bool) or math.isinf(value):
         raise _refusal(owner, name, "a whole number" if whole else "a finite number")

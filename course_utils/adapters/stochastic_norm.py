@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from course_utils.adapters.base import Adapter, Terms
 from course_utils.adapters.checks import between
 from course_utils.data.batches import View
-from course_utils.nets import Net, batchnorm_layers
+from course_utils.nets import batchnorm_layers
 
 
 @dataclass(eq=False)
@@ -35,7 +35,7 @@ class StochNorm(Adapter):
     def __post_init__(self) -> None:
         between(self, "probability", 0, 1)
 
-    def build(self, net: Net) -> None:
+    def build(self, net: nn.Module) -> None:
         for layer in batchnorm_layers(net):
             _make_stochastic(layer, self.probability)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -124,7 +125,7 @@ def _overrides(adapter: Adapter, hook: str) -> bool:
     return getattr(type(adapter), hook) is not getattr(Adapter, hook)
 
 
-def _add(self: Adapter, other: object) -> Sum:
+def _add(self: Adapter, other: object) -> Sum | types.NotImplementedType:
     return Sum(self, other) if isinstance(other, Adapter) else NotImplemented
 
 

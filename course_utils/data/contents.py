@@ -1,4 +1,4 @@
-"""What a domain holds, as a hash: two sets of one name are two sets."""
+"""What a pair holds, as hashes: two sets of one name are two sets."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ import os
 
 import numpy as np
 
-from course_utils.data.domain import SPLITS, Domain
 from course_utils.data.images import ImageFiles
+from course_utils.data.pair import DomainPair, Side
 
 
-def content_hash(domain: Domain) -> str:
-    """Twelve hex digits that change with a domain's images, its targets, its classes and its splits."""
+def content_hash(pair: DomainPair) -> list[str]:
+    """Twelve hex digits a side, which change with its images, targets, classes, parts, and what of them is sealed."""
+    return [_side_hash(side) for side in (pair.source, pair.target)]
+
+
+def _side_hash(side: Side) -> str:
+    domain = side.domain
     digest = hashlib.sha256(f"{images_hash(domain.images)} {domain.images.shape} {domain.classes}".encode())
-    arrays = [domain.targets[name] for name in sorted(domain.targets)] + [domain.splits[split] for split in SPLITS]
-    for array in (*arrays, domain.ids):
-        digest.update(np.ascontiguousarray(array))
+    arrays = {**domain.targets, "ids": domain.ids, "groups": domain.groups}
+    for part in (side.train, side.validation, side.test, side.shots):
+        if part is not None:
+            arrays[f"{part.split}, sealed: {part.sealed}"] = part.indices
+    for name, array in arrays.items():
+        values = np.ascontiguousarray(array.astype(str) if array.dtype == object else array)
+        digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
+        digest.update(values)
     return digest.hexdigest()[:12]
 
 

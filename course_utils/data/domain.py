@@ -28,7 +28,6 @@ class Domain:
     groups: the original behind each image `(N,)`. No original stands in two splits.
     pictures: uint8 thumbnails `(N, C, h, w)` where `images` are features.
     sha256: of the images' bytes, where the store knows it; None once images were selected or changed.
-    weights: the sha256 of the net that made the features, where `images` are features.
 
     Raises ValueError, naming the domain, for arrays that no lesson could use.
     """
@@ -42,7 +41,6 @@ class Domain:
     groups: np.ndarray
     pictures: np.ndarray | None = None
     sha256: str | None = None
-    weights: str | None = None
 
     def __post_init__(self) -> None:
         if "label" not in self.targets or (lacking := [s for s in SPLITS if s not in self.splits]):
@@ -51,8 +49,10 @@ class Domain:
         images, labels = self.images, self.targets["label"]
         if not isinstance(images, np.ndarray | ImageFiles):
             raise ValueError(f"{self.name}: images are a {type(images).__name__}; expected a NumPy array.")
-        if not isinstance(self.classes, tuple):
-            raise ValueError(f"{self.name}: classes are a {type(self.classes).__name__}; expected a tuple of names.")
+        if not isinstance(labels, np.ndarray):
+            raise ValueError(f"{self.name}: labels are a {type(labels).__name__}; expected a NumPy array.")
+        if not isinstance(self.classes, tuple) or not self.classes:
+            raise ValueError(f"{self.name}: classes are {self.classes!r}; expected a tuple of names.")
         if images.ndim not in (2, 4) or len(images) == 0:
             raise ValueError(
                 f"{self.name}: images have the shape {images.shape}; expected (N, C, H, W) uint8 or "
@@ -66,7 +66,7 @@ class Domain:
                 f"{self.name}: images have the shape {images.shape}, with the channels last; expected (N, C, H, W): "
                 "images.transpose(0, 3, 1, 2)."
             )
-        if images.ndim == 2 and not np.isfinite(images).all():
+        if images.ndim == 2 and not isinstance(images, np.memmap) and not np.isfinite(images).all():
             raise ValueError(f"{self.name}: features hold NaN or infinity.")
         if _is_constant(images):
             raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import itertools
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -78,9 +79,10 @@ def folder(path: str | Path, size: int = 128) -> Folder:
     image is listed in `skipped` with its reason.
 
     Raises FolderError with all that is not as it should be: a class that one domain lacks, a level of folders too many
-    or too few, a class with fewer than three different images, a single class.
+    or too few, a class with fewer than three different images, a single class, a domain so small that a split has
+    fewer than two.
     """
-    if not isinstance(size, int) or size < 1:
+    if not isinstance(size, numbers.Integral) or isinstance(size, bool) or size < 1:
         raise ValueError(f"size={size!r}: give the side of an image in whole pixels, such as 128.")
     root = Path(path).expanduser()
     inside = entries(root)

@@ -19,8 +19,6 @@ from course_utils.nets.small import small_cnn
 GLYPHS = Path(__file__).parents[1] / "weights" / "glyphs.safetensors"
 GLYPHS_SHA256 = "874782efd158043478cbf65377547af15fafc56cf327b379ef32fdc170dd3a15"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-IMAGENET_NET_SHA256 = "35e0949228385aeda0f6f657493c0e76562f42729d80254e4788738d0f90232d"
-"""Of what `imagenet_net` makes of that file, as `Net.sha256` tells it."""
 
 
 @maker

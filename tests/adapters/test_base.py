@@ -67,7 +67,7 @@ def test_sides_that_no_pair_has_are_refused(sides: object) -> None:
 def test_an_attribute_that_is_nearly_one_is_refused() -> None:
     with pytest.raises(TypeError, match="Slip.side is never read by the loop. Did you mean 'sides'"):
         type("Slip", (Adapter,), {"side": ("source",)})
-    type("Fine", (Adapter,), {"palette": "tab10"})
+    type("Fine", (Adapter,), {"palette": "tab10", "places": 4, "_sides": 1, "_places": lambda self: 1})
 
 
 def test_the_docstrings_example_is_a_strategy() -> None:

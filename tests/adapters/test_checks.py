@@ -71,7 +71,9 @@ def test_numbers_of_numpy_are_numbers() -> None:
     without_types(Counted, moves=np.int64(2))
 
 
-@pytest.mark.parametrize("value", [(), (1.0, 0.0), (-1.0,), (NAN,), 1.0, ("1",)], ids=str)
+@pytest.mark.parametrize(
+    "value", [(), (1.0, 0.0), (-1.0,), (NAN,), (float("inf"),), 1.0, ("1",), (True,), np.ones(2)], ids=str
+)
 def test_factors_that_are_no_positive_numbers_are_refused(value: object) -> None:
     with pytest.raises(ValueError, match="factors must be a tuple of numbers above 0"):
         without_types(Counted, factors=value)
@@ -86,3 +88,10 @@ def test_the_kernels_widths_are_checked(method: type[Adapter]) -> None:
 @pytest.mark.parametrize("end", [0, 1])
 def test_the_ends_are_in_range(end: float) -> None:
     assert Heavy(weight=0, share=end).share == end
+
+
+def test_a_count_is_known_by_a_type_as_by_its_name() -> None:
+    """With `from __future__ import annotations` a type is text, without it is the type."""
+    made = type("Typed", (), {"__annotations__": {"moves": int}, "moves": 1.5})()
+    with pytest.raises(ValueError, match="moves must be a whole number"):
+        at_least(made, "moves", 1)

@@ -41,6 +41,7 @@ def changed(**fields: object) -> cu.Domain:
         ({"targets": {"class": np.zeros(60, np.int64)}}, "targets lack 'label'"),
         ({"splits": {"train": np.arange(60)}}, "splits lack validation, test"),
         ({"images": np.zeros((60, 8, 8, 3), np.uint8)}, r"channels last; expected \(N, C, H, W\)"),
+        ({"classes": ()}, r"classes are \(\); expected a tuple of names"),
         ({"images": np.full((60, 5), np.nan, np.float32)}, "features hold NaN"),
         ({"ids": np.arange(3)}, "3 ids for 60 images"),
         (
@@ -52,6 +53,10 @@ def changed(**fields: object) -> cu.Domain:
 def test_an_unusable_domain_is_refused_by_name(fields: dict, sentence: str) -> None:
     with pytest.raises(ValueError, match=f"toy: .*{sentence}"):
         changed(**fields)
+
+
+def test_a_picture_three_pixels_wide_is_not_taken_for_channels() -> None:
+    assert changed(images=np.arange(60 * 3 * 8 * 3, dtype=np.uint8).reshape(60, 3, 8, 3)).images.shape == (60, 3, 8, 3)
 
 
 def test_a_set_whose_first_images_are_constant_is_not_refused() -> None:

@@ -40,7 +40,7 @@ def test_a_class_fetches_from_the_teachers_folder(run, published, tmp_path, monk
 
 def test_a_fetch_without_any_address_says_how_else(run, published):
     status, _, complaint = run("fetch", "made")
-    assert status == 1 and "has no address" in complaint and "data import made PATH" in complaint
+    assert status == 1 and "is not fetched by the course" in complaint and "data import made PATH" in complaint
 
 
 def test_what_came_with_the_packages_needs_no_fetch(run):
