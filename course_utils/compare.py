@@ -152,13 +152,20 @@ def computed(
     """Fits each strategy with its seed, `jobs` at a time, and keeps each record in `folder` at once."""
     from joblib import Parallel, delayed
 
+    data = data_of(pair) if wanted else []
     # The text is the parent's: a child would tell a function by an address of its own.
-    fits = (delayed(_compute)(adapter, repr(adapter), pair, seed, settings, folder) for adapter, seed in wanted)
+    fits = (delayed(_compute)(adapter, repr(adapter), pair, data, seed, settings, folder) for adapter, seed in wanted)
     return Parallel(n_jobs=max(1, min(jobs, len(wanted))))(fits)
 
 
 def _compute(
-    adapter: Adapter, text: str, pair: DomainPair, seed: int, settings: dict[str, object], folder: Path
+    adapter: Adapter,
+    text: str,
+    pair: DomainPair,
+    data: list[str],
+    seed: int,
+    settings: dict[str, object],
+    folder: Path,
 ) -> Record:
     """Fits once and keeps the record at once, so that an interrupted table loses one fit and not all."""
     kept = _can_be_kept(adapter, settings)
@@ -170,7 +177,7 @@ def _compute(
         seed=seed,
         settings=_plain(settings),
         code=fit_hash(adapter, _plain(settings)) if kept else "",
-        data=data_of(pair),
+        data=data,
         steps=run.epoch * run.steps_per_epoch,
         history={name: [round(v, 5) for v in values] for name, values in run.history.to_dict("list").items()},
         exam={rule: {k: round(float(v), 5) for k, v in row.items()} for rule, row in exam.to_dict("index").items()},
