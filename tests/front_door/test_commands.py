@@ -26,11 +26,19 @@ def taken():
         yield listener.getsockname()[1]
 
 
-def test_lab_opens_the_first_lesson_of_the_copy_on_this_machine_only(course, opened, lesson):
+@pytest.fixture
+def free():
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def test_lab_opens_the_first_lesson_of_the_copy_on_this_machine_only(course, opened, lesson, free):
     lesson("00_start here", "1")
-    assert course.main(["lab", "--no-browser", "--port", "8899"]) == 0
+    assert course.main(["lab", "--no-browser", "--port", str(free)]) == 0
     assert opened[:3] == [str(course.PYTHON), "-m", "jupyterlab"]
-    expected = ["ip=127.0.0.1", "port=8899", "port_retries=0", f"root_dir={course.COPY}", "open_browser=False"]
+    expected = ["ip=127.0.0.1", f"port={free}", "port_retries=0", f"root_dir={course.COPY}", "open_browser=False"]
     assert {f"--ServerApp.{option}" for option in expected} <= set(opened)
     assert "--LabApp.default_url=/lab/tree/00_start%20here.ipynb" in opened
     assert not [word for word in opened if "token" in word or "password" in word], "Jupyter makes the token"
