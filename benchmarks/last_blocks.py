@@ -43,11 +43,12 @@ def main() -> None:
     results.remove_stale()
     net, pair = opened()
     rows = [(a, s) for a in (cu.SourceOnly(), cu.AdaBN(), *STRATEGIES, cu.TargetOnly()) for s in results.SEEDS]
-    missing = [(a, s) for a, s in rows if not compare.record_path(pair.name, a, s, {"net": net}).exists()]
-    for record in compare.computed(missing, pair, {"net": net}, jobs, compare.RECORDS):
-        # By the images that the maps were made of, which are the same everywhere: a map's last bits are not.
-        compare.write_record(dataclasses.replace(record, data=compare.data_hash(pair.name)), compare.RECORDS)
-    print(compare.recorded(pair.name, "net").summary().round(3).to_string())
+    for settings, naming in (({"net": net}, "net"), ({"net": net, "learning_rate": 1e-3}, "learning_rate")):
+        missing = [(a, s) for a, s in rows if not compare.record_path(pair.name, a, s, settings).exists()]
+        for record in compare.computed(missing, pair, settings, jobs, compare.RECORDS):
+            # By the images that the maps were made of, which are the same everywhere: a map's last bits are not.
+            compare.write_record(dataclasses.replace(record, data=compare.data_hash(pair.name)), compare.RECORDS)
+        print(compare.recorded(pair.name, naming).summary().round(3).to_string())
 
 
 if __name__ == "__main__":

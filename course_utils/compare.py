@@ -304,12 +304,15 @@ def read_record(adapter: Adapter, pair: str, seed: int, settings: dict[str, obje
 def recorded(pair: str, naming: str = "") -> Table:
     """What the course has on record of a pair, whose images need not be here: every strategy with three seeds or more.
 
-    naming: a word in the settings of `fit` that differed from its defaults; without it, fits at the defaults.
-    Raises MissingRecordsError where a baseline or the oracle has fewer, ValueError for a word in several settings.
+    naming: a word in the settings of `fit` that differed from its defaults, of several that hold it the fewest; without
+        it, fits at the defaults.
+    Raises MissingRecordsError where a baseline or the oracle has fewer, ValueError for a word that decides nothing.
     """
     folder = RECORDS / _folder(pair)
     records = [load_record(path) for path in sorted(folder.glob("*.json"))]
     records = [r for r in records if (naming in str(r.settings) if naming else not r.settings)]
+    fewest = min((len(r.settings) for r in records), default=0)
+    records = [r for r in records if len(r.settings) == fewest]
     if len(several := {str(r.settings) for r in records}) > 1:
         raise ValueError(f"{naming!r} names several settings of {folder.name}: {'; '.join(sorted(several))}. Be exact.")
     seeds = Counter(r.method for r in records)

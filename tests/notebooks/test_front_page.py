@@ -57,7 +57,8 @@ def test_only_fits_at_the_defaults_and_of_three_seeds_stand_in_the_table_of_all(
 def test_a_word_asks_for_the_fits_of_which_a_setting_names_it(tmp_path, monkeypatch) -> None:
     from course_utils import compare
 
-    kinds = ({}, 0.2), ({"augment": "Policy(size=2)"}, 0.6), ({"augment": "Grey()"}, 0.7), ({"net": "by hand"}, 0.4)
+    kinds = [({}, 0.2), ({"augment": "Policy(size=2)"}, 0.6), ({"augment": "Grey()"}, 0.7), ({"net": "by hand"}, 0.4)]
+    kinds.append(({"net": "by hand", "epochs": 2}, 0.3))
     for seed in range(3):
         for settings, target in kinds:
             for method in ("SourceOnly()", "AdaBN()", "TargetOnly()"):
@@ -66,11 +67,11 @@ def test_a_word_asks_for_the_fits_of_which_a_setting_names_it(tmp_path, monkeypa
                 record = compare.Record("a -> b", method, seed, settings, "", [], 1, history, exam, [target])
                 compare.write_record(record, tmp_path)
     monkeypatch.setattr(compare, "RECORDS", tmp_path)
-    for place, target in (("a--b", "0.200"), ("a--b:Policy", "0.600"), ("a--b:net", "0.400")):
+    for place, target in (("a--b", "0.200"), ("a--b:Policy", "0.600"), ("a--b:net", "0.400"), ("a--b:epochs", "0.300")):
         told = front_page.fill(f"<!-- every:{place} --><!-- /every:{place} -->")
         assert f"| AdaBN, chosen by the validator | {target} |" in told and told.count("|") == 5 * 5
-    with pytest.raises(compare.MissingRecordsError, match="no three seeds whose settings name 'epochs'"):
-        front_page.fill("<!-- every:a--b:epochs --><!-- /every:a--b:epochs -->")
+    with pytest.raises(compare.MissingRecordsError, match="no three seeds whose settings name 'task'"):
+        front_page.fill("<!-- every:a--b:task --><!-- /every:a--b:task -->")
     with pytest.raises(ValueError, match="'augment' names several settings of a--b: .*Grey.*; .*Policy"):
         front_page.fill("<!-- every:a--b:augment --><!-- /every:a--b:augment -->")
 
