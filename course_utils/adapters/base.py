@@ -21,15 +21,6 @@ from course_utils.nets import Net
 from course_utils.tasks import Labels, Task
 
 Terms = dict[str, Float[Tensor, ""]]
-
-
-def _fields_declared(cls: type) -> list[str]:
-    try:
-        return list(inspect.get_annotations(cls))
-    except NameError:  # of a type that is defined further down
-        return []
-
-
 METHODS = (types.FunctionType, staticmethod, classmethod)
 SIDES = (("source", "target"), ("source", "shots"), ("source",), ("target",), ("shots",))
 
@@ -146,3 +137,10 @@ class Adapter(nn.Module):
 
     def refresh(self, source: View | None, target: View | None) -> None:
         """Before each epoch: ids, features and logits of all training images in evaluation mode, and source labels."""
+
+
+def _fields_declared(cls: type) -> list[str]:
+    try:
+        return list(inspect.get_annotations(cls))
+    except NameError:  # of a type that is defined further down
+        return []
