@@ -17,7 +17,7 @@ from course_utils.adapters.base import Adapter, Terms
 from course_utils.data.batches import View
 from course_utils.data.domain import SealedLabelsError
 from tests.tasks.scenes import scene_view
-from tests.toys import CLASSES, FAST, feature_pair, toy_pair
+from tests.toys import CLASSES, FAST, feature_pair
 
 ROOT = Path(__file__).parents[1]
 
@@ -243,13 +243,15 @@ def test_a_checkpoint_of_another_net_of_other_shots_or_other_images_is_refused(t
 # -- the oracle --------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_whose_strategy_reads_no_target_label_is_no_oracle() -> None:
-    run, oracle = fit(), cu.fit(cu.TargetOnly(), feature_pair(), **FAST)
-    assert "oracle" in run.exam(oracle).index
-    assert "oracle" in run.exam(cu.fit(cu.FineTune(), feature_pair(shots=3), **FAST)).index
-    for none in (fit(cu.SourceOnly()), cu.fit(cu.TargetOnly(), toy_pair(), **FAST)):
-        none.pair = none.pair if none.pair.unsealed else none.pair.unseal("to see")
-        if none.pair.source.domain.images.ndim == 4:
-            none.pair = dataclasses.replace(none.pair, name="another")
+def test_the_oracle_is_a_run_that_reads_target_labels_of_the_same_pair() -> None:
+    run = fit()
+    for reads in (
+        cu.fit(cu.TargetOnly(), feature_pair(), **FAST),
+        cu.fit(cu.FineTune(), feature_pair(shots=3), **FAST),
+    ):
+        assert "oracle" in run.exam(reads).index
+    reads_none = cu.fit(cu.SourceOnly(), feature_pair().unseal("to see"), **FAST)
+    elsewhere = cu.fit(cu.TargetOnly(), dataclasses.replace(feature_pair(), name="a -> b"), **FAST)
+    for other in (reads_none, elsewhere):
         with pytest.raises(ValueError, match=r"is no oracle of .*: fit cu.TargetOnly\(\) on the same pair"):
-            run.exam(none)
+            run.exam(other)
